@@ -1,0 +1,65 @@
+# make demo    camera to live detections in a browser, on any machine: no GPU, no camera
+# make test    every check that CI runs, but for the export step's; `make test EXTRAS=export` runs those too
+# make bench   the README's tables, measured on this machine (minutes)
+# make soak    100,000 frames: memory, threads and file descriptors stay flat (minutes)
+
+SHELL   := /bin/bash
+PYTHON  ?= python3
+VENV    ?= .venv
+EXTRAS  ?=
+# A CPU build is enough to export; any build that satisfies Ultralytics does.
+TORCH   ?= torch==2.13.0
+VISION  ?= torchvision==0.28.0
+
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check
+# JetPack's own tensorrt and cv2 are seen through the system's packages and never shadowed (docs/jetson.md).
+JETSON  := $(findstring tegra,$(shell uname -r))
+
+TEST_PACKAGES := chromium fonts-dejavu-core gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+                 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-gi
+
+# $(call need,PACKAGES): install what is missing when that is allowed, else print the one line that does.
+define need
+missing=""; for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || missing="$$missing $$p"; done; \
+if [ -z "$$missing" ]; then :; \
+elif ! command -v apt-get >/dev/null; then echo "Not Debian or Ubuntu: please install what these packages hold:$$missing" >&2; \
+elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+else echo "Missing system packages. Install them with:  sudo apt-get install -y$$missing" >&2; $(2); fi
+endef
+
+.PHONY: demo test bench soak clean
+
+demo: $(VENV)/installed
+	@if [ -t 1 ]; then exec $(BIN)/edge demo; else exec $(BIN)/edge demo --seconds 30 --json -; fi
+
+test: $(VENV)/installed-test$(EXTRAS)
+	@$(call need,$(TEST_PACKAGES),true)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call need,python3-venv,exit 1); }
+	$(PYTHON) -m venv $(if $(JETSON),--system-site-packages) $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -q -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -q -e '.[test]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-testexport: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -q $(TORCH)
+	$(PIP) install -q --no-deps $(VISION)
+	$(PIP) install -q -e '.[test,export]'
+	@touch $@ $(VENV)/installed $(VENV)/installed-test
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

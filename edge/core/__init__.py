@@ -1,0 +1,1 @@
+"""The words everybody shares: values, ports, errors, settings, the hand-over between threads."""

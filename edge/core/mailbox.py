@@ -1,0 +1,66 @@
+"""The one hand-over between threads: newest frame wins, and failures travel too."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+
+from edge.core.types import CameraEvent, CameraStatus, Frame
+
+
+class Mailbox:
+    """Holds at most one frame a camera; a newer one replaces an unread one.
+
+    Writers never wait. A replaced frame keeps its camera's place in the queue, so a fast camera
+    cannot starve a slow one. Status changes are never replaced and are read before frames.
+    The reader iterates; after ``close`` it gets what is still there, then iteration ends and
+    raises the error the mailbox was closed with, so no failure stays behind in a thread.
+
+    Attributes:
+        replaced: frames that were never read because a newer one came, by camera.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._frames: OrderedDict[str, Frame] = OrderedDict()
+        self._notices: deque[CameraStatus] = deque()
+        self._closed = False
+        self._error: BaseException | None = None
+        self.replaced: dict[str, int] = {}
+
+    def put(self, event: CameraEvent) -> None:
+        """Offer a frame or a status change; never blocks. Ignored once closed."""
+        with self._changed:
+            if self._closed:
+                return
+            if isinstance(event, CameraStatus):
+                self._notices.append(event)
+            else:
+                if event.camera in self._frames:
+                    self.replaced[event.camera] = self.replaced.get(event.camera, 0) + 1
+                self._frames[event.camera] = event
+            self._changed.notify()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the reader's iteration, with ``error`` if there was one. The first call wins."""
+        with self._changed:
+            if not self._closed:
+                self._closed, self._error = True, error
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[CameraEvent]:
+        while (event := self._take()) is not None:
+            yield event
+            del event  # a reader that waits must not keep the last frame's buffer
+
+    def _take(self) -> CameraEvent | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._notices or self._frames or self._closed)
+            if self._notices:
+                return self._notices.popleft()
+            if self._frames:
+                return self._frames.popitem(last=False)[1]
+            if self._error is not None:
+                raise self._error
+            return None

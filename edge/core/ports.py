@@ -1,0 +1,102 @@
+"""What Edge asks of the outside world. Rooms implement these; stories depend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.types import CameraEvent, CameraStatus, Detections, Frame, Size
+
+
+class Camera(Protocol):
+    """A driver: an open source of frames, live or recorded. It reports trouble by raising."""
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame.
+
+        Returns:
+            The frame, or None at the end of a recording or once ``close`` was called.
+
+        Raises:
+            CameraStalledError: nothing arrived within the camera's ``stall_s``.
+            CameraError: the camera is gone or delivers something unusable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device; ends a ``read`` waiting in another thread. Safe to call twice."""
+        ...
+
+
+class CameraFeed(Protocol):
+    """A camera that never gives up: frames while live, a status whenever its state changes."""
+
+    name: str
+    dropped: int
+
+    def __iter__(self) -> Iterator[CameraEvent]:
+        """Frames and status changes, in order, until ``close`` or the end of a recording."""
+        ...
+
+    def close(self) -> None:
+        """End the iteration soon, from any thread. Safe to call twice."""
+        ...
+
+
+class Engine(Protocol):
+    """A network ready to run.
+
+    Attributes:
+        description: for people, e.g. ``ONNX Runtime 1.31 CPU, fp32``.
+        labels: class names, by class id.
+        input_size: of the model's input tensor, in model pixels.
+    """
+
+    description: str
+    labels: tuple[str, ...]
+    input_size: Size
+
+    def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run one batch.
+
+        Args:
+            tensor: float32 (N, 3, H, W), RGB, 0..1, C-contiguous.
+
+        Returns:
+            The raw YOLOv8 head, float32 (N, 4 + classes, anchors). Valid until the next call.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the runtime. Safe to call twice."""
+        ...
+
+
+class Detector(Protocol):
+    """Frame in, detections out; owns preprocessing, engine and postprocessing."""
+
+    description: str
+    labels: tuple[str, ...]
+
+    def __call__(self, frame: Frame) -> Detections:
+        """What is in this frame, boxes in pixels of its image."""
+        ...
+
+
+class Sink(Protocol):
+    """Somewhere results go. Both calls are quick and never block the loop."""
+
+    def emit(self, frame: Frame, detections: Detections) -> None:
+        """Accept the result of one inspected frame. Keeping pixels means copying them."""
+        ...
+
+    def camera_changed(self, status: CameraStatus) -> None:
+        """A camera changed its state; unless it is live its detections are unknown, never none."""
+        ...
+
+    def close(self) -> None:
+        """Write what is pending and let go. Safe to call twice."""
+        ...

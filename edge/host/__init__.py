@@ -1,0 +1,1 @@
+"""All that knows this machine: what it is, and what is wrong with it."""

@@ -1,0 +1,114 @@
+"""The loop: what reaches the sinks, in which order, and how it ends."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from edge import live
+from edge.core.errors import CameraError, DataError
+from edge.core.types import CameraEvent, CameraState, Detections, Frame
+from tests.fakes import FakeDetector, FakeFeed, ListSink, a_frame, a_status
+
+
+def test_every_frame_and_every_camera_change_reaches_every_sink_in_order() -> None:
+    sinks = [ListSink(), ListSink()]
+    live.run([a_frame(0), a_status(), a_frame(1)], FakeDetector(), sinks)
+    expected = [("cam", 0), ("cam", CameraState.LOST), ("cam", 1)]
+    assert [sink.seen for sink in sinks] == [expected, expected]
+
+
+def test_a_recording_is_read_in_lockstep_and_nothing_is_dropped() -> None:
+    sink = ListSink()
+    live.run(live.Lockstep([FakeFeed([a_frame(i) for i in range(50)])]), FakeDetector(), [sink])
+    assert sink.seen == [("cam", i) for i in range(50)]
+
+
+def test_recordings_take_turns_until_the_longest_ends() -> None:
+    short, long = [a_frame(0, "a")], [a_frame(0, "b"), a_frame(1, "b")]
+    events = live.Lockstep([FakeFeed(short, name="a"), FakeFeed(long, name="b")])
+    sink = ListSink()
+    live.run(events, FakeDetector(), [sink])
+    assert sink.seen == [("a", 0), ("b", 0), ("b", 1)]
+
+
+def test_closing_ends_lockstep_after_the_frame_in_hand() -> None:
+    events = live.Lockstep([FakeFeed([a_frame(i) for i in range(50)])])
+
+    class CloseAtThird(ListSink):
+        def emit(self, frame: Frame, detections: Detections) -> None:
+            super().emit(frame, detections)
+            if frame.index == 2:
+                events.close()
+
+    sink = CloseAtThird()
+    live.run(events, FakeDetector(), [sink])
+    assert sink.seen == [("cam", 0), ("cam", 1), ("cam", 2)]
+
+
+def test_the_loop_ends_when_all_live_cameras_have_ended() -> None:
+    sink = ListSink()
+    feeds = [FakeFeed([a_frame(0, name)], name=name) for name in ("a", "b")]
+    with live.newest(feeds) as events:
+        live.run(events, FakeDetector(), [sink])
+    assert sorted(sink.seen) == [("a", 0), ("b", 0)]
+    assert all(feed.closed for feed in feeds)
+
+
+def test_what_a_capture_thread_died_of_is_raised_in_the_loop() -> None:
+    feed = FakeFeed([a_frame(0)], ending=CameraError("csi://0: gone"))
+    with pytest.raises(CameraError, match="gone"), live.newest([feed]) as events:
+        live.run(events, FakeDetector(), [ListSink()])
+    assert feed.closed
+
+
+def test_a_failing_detector_ends_the_loop_and_no_thread_hangs() -> None:
+    class Broken(FakeDetector):
+        def __call__(self, frame: Frame) -> Detections:
+            raise DataError("head holds NaN")
+
+    feed = EndlessFeed()
+    with pytest.raises(DataError, match="NaN"), live.newest([feed]) as events:
+        live.run(events, Broken(), [])
+
+
+def test_the_newest_frame_is_processed_and_the_replaced_ones_are_counted() -> None:
+    feed = EndlessFeed()
+    taken: list[int] = []
+
+    class WaitForMore(FakeDetector):
+        def __call__(self, frame: Frame) -> Detections:
+            taken.append(frame.index)
+            feed.wait_for(frame.index + 5)
+            if len(taken) == 3:
+                events.close()
+            return super().__call__(frame)
+
+    with live.newest([feed]) as events:
+        live.run(events, WaitForMore(), [])
+    # While one frame was processed at least four newer ones came; only the newest was taken.
+    assert all(later - earlier >= 4 for earlier, later in itertools.pairwise(taken))
+    assert events.replaced["cam"] > 0
+
+
+class EndlessFeed(FakeFeed):
+    """Frames without end; a reader can wait until a frame was handed over."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self._made = 0
+        self._changed = threading.Condition()
+
+    def __iter__(self) -> Iterator[CameraEvent]:
+        while not self.closed:
+            yield a_frame(self._made)
+            with self._changed:
+                self._made += 1
+                self._changed.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._made > count, timeout=10)
