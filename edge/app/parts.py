@@ -1,0 +1,89 @@
+"""Which concrete detector, cameras and sinks a run gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import edge
+from edge import live
+from edge.camera import is_live
+from edge.core.config import DetectConfig, EdgeConfig
+from edge.core.errors import ConfigError
+from edge.core.mailbox import Mailbox
+from edge.core.ports import CameraFeed, Sink
+from edge.detect import CpuDetector
+from edge.engine import open_engine
+
+SHIPPED_MODEL = "line-yolov8n.onnx"
+
+
+def shipped_model() -> Path:
+    """The model that comes with Edge: from the wheel, or from ``models/`` of a checkout."""
+    packaged = Path(str(files("edge") / "assets" / SHIPPED_MODEL))
+    checkout = Path(edge.__file__).parents[1] / "models" / SHIPPED_MODEL
+    return packaged if packaged.is_file() else checkout
+
+
+def model_to_use(model: Path | None) -> Path:
+    """The named model, else ``models/current`` here if there is one, else the shipped one."""
+    published = Path("models/current")
+    return model or (published if published.exists() else shipped_model())
+
+
+@contextmanager
+def open_detector(
+    model: Path | None, settings: DetectConfig, threads: int | None = None
+) -> Iterator[CpuDetector]:
+    """The reference detector on the chosen model; closes its engine."""
+    with closing(open_engine(model_to_use(model), threads=threads)) as engine:
+        yield CpuDetector(engine, settings)
+
+
+@contextmanager
+def open_events(
+    config: EdgeConfig, feeds: Sequence[CameraFeed]
+) -> Iterator[Mailbox | live.Lockstep]:
+    """Live cameras through a mailbox, newest frame first; recordings in lock-step.
+
+    Raises:
+        ConfigError: both kinds at once.
+    """
+    kinds = {is_live(camera.uri) for camera in config.cameras}
+    if len(kinds) == 2:
+        raise ConfigError(
+            "recordings, of which nothing is dropped, and live cameras cannot run together. "
+            "Give the recordings a pace and they act as live cameras: file://…?fps=25"
+        )
+    if kinds == {True}:
+        with live.newest(feeds) as mailbox:
+            yield mailbox
+    else:
+        yield live.Lockstep(feeds)
+
+
+def open_sinks(
+    config: EdgeConfig, detector: CpuDetector, stack: ExitStack
+) -> tuple[str | None, list[Sink]]:
+    """The configured sinks, closed by ``stack``, and the live view's address if there is one."""
+    from edge.sinks.isolated import Isolated
+
+    sinks: list[Sink] = []
+    url = None
+    if config.sinks.jsonl is not None:
+        from edge.sinks.jsonl import Jsonl
+
+        sinks.append(Isolated(Jsonl(config.sinks.jsonl, detector.labels), "jsonl"))
+    if config.sinks.web is not None:
+        from edge.sinks.web.server import About, LiveView
+
+        name = model_to_use(config.model).stem
+        about = About(name, detector.description, detector.labels, edge.__version__)
+        view = stack.enter_context(LiveView(config.sinks.web, about))
+        url = view.url
+        sinks.append(Isolated(view, "live view"))
+    for sink in sinks:
+        stack.callback(sink.close)
+    return url, sinks

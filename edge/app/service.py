@@ -1,0 +1,99 @@
+"""The service: cameras, detector and sinks, from a configuration, until told to stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge import live
+from edge.app.parts import open_detector, open_events, open_sinks, shipped_model
+from edge.camera import open_feed
+from edge.core.clock import MonotonicClock
+from edge.core.config import CameraConfig, EdgeConfig, SinksConfig, WebConfig
+from edge.core.config_file import load_config
+from edge.host.signals import stop_on_signals
+from edge.sinks.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run amounted to; see ``edge.sinks.summary.Report``. ``url`` of the live view."""
+
+    frames: int
+    fps: float
+    detections: int
+    dropped: int
+    latency_ms: dict[str, float | None]
+    engine: str
+    url: str | None
+
+
+def demo(seconds: float | None, port: int, ready: Callable[[str | None], None]) -> RunReport:
+    """The whole product on the shipped model and the rendered line, live view included."""
+    # 15 frames a second leave a two-core machine room for a browser beside the detector.
+    camera = CameraConfig(name="line-1", uri="pattern://?size=1280x720&fps=15")
+    config = EdgeConfig(
+        cameras=[camera], model=shipped_model(), sinks=SinksConfig(web=WebConfig(port=port))
+    )
+    return serve(config, ready, seconds)
+
+
+def load_service_config(path: Path) -> EdgeConfig:
+    """Read ``edge.yaml``; its relative paths start at its folder."""
+    config = load_config(path)
+    folder = path.absolute().parent
+    model = config.model and folder / config.model
+    jsonl = config.sinks.jsonl
+    if jsonl and str(jsonl.path) != "-":
+        jsonl = jsonl.model_copy(update={"path": folder / jsonl.path})
+    sinks = config.sinks.model_copy(update={"jsonl": jsonl})
+    return config.model_copy(update={"model": model, "sinks": sinks})
+
+
+def serve(
+    config: EdgeConfig, ready: Callable[[str | None], None], seconds: float | None = None
+) -> RunReport:
+    """Run cameras, detector and sinks until a signal, the recordings' end, or ``seconds``.
+
+    Args:
+        config: what to run.
+        ready: called once with the live view's address (None without one), before the first frame.
+        seconds: stop after this long; None: never.
+    """
+    clock = MonotonicClock()
+    with ExitStack() as stack:
+        detector = stack.enter_context(open_detector(config.model, config.detect))
+        summary = Summary(clock)
+        url, sinks = open_sinks(config, detector, stack)
+        feeds = [open_feed(camera, clock) for camera in config.cameras]
+        events = stack.enter_context(open_events(config, feeds))
+        stack.enter_context(stop_on_signals(events.close))
+        if seconds is not None:
+            stack.enter_context(_after(seconds, events.close))
+        ready(url)
+        live.run(events, detector, [summary, *sinks])
+        report = summary.report()
+    return RunReport(
+        frames=report.frames,
+        fps=report.fps,
+        detections=report.detections,
+        dropped=report.dropped,
+        latency_ms=dataclasses.asdict(report.latency_ms),
+        engine=detector.description,
+        url=url,
+    )
+
+
+@contextmanager
+def _after(seconds: float, stop: Callable[[], None]) -> Iterator[None]:
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
