@@ -26,6 +26,24 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in some ve
         return Size(int(match[1]), int(match[2]))
 
 
+class SeedsType(click.ParamType):  # type: ignore[type-arg]
+    """``7``, ``1,2,5`` or ``1000-1119``."""
+
+    name = "SEEDS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Every number that the text names, once, in order."""
+        seeds: dict[int, None] = {}
+        for part in value.split(","):
+            match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip())
+            if match is None:
+                self.fail(f"{value!r} are no seeds such as 7, 1,2,5 or 1000-1119", param, ctx)
+            seeds.update(dict.fromkeys(range(int(match[1]), int(match[2] or match[1]) + 1)))
+        return tuple(seeds)
+
+
 class Verb(click.Command):
     """A command whose examples keep their lines in the help."""
 
@@ -47,6 +65,7 @@ class Group(click.Group):
 
 PATH = click.Path(path_type=Path)
 SIZE = SizeType()
+SEEDS = SeedsType()
 
 
 json_flag = click.option(

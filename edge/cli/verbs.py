@@ -13,7 +13,17 @@ import click
 import edge
 from edge import app
 from edge.cli import printing
-from edge.cli.flags import PATH, SIZE, Group, Verb, conf_flag, iou_flag, json_flag, model_flag
+from edge.cli.flags import (
+    PATH,
+    SEEDS,
+    SIZE,
+    Group,
+    Verb,
+    conf_flag,
+    iou_flag,
+    json_flag,
+    model_flag,
+)
 from edge.core.config import DetectConfig
 from edge.core.errors import EdgeError
 from edge.core.types import Size
@@ -216,12 +226,12 @@ def export(weights: Path, output: Path, imgsz: int, dynamic: bool, json_to: str 
     cls=Verb,
     short_help="Frames of the rendered line, with labels.",
     epilog="""
-    edge render train/ --seed 1 --seed 2 --frames 50
-    edge render calib_images/ --seed 7 --frames 128 --size 1280x720
+    edge render train/ --seeds 1000-1119 --frames 25 --workers 8
+    edge render few/ --seeds 7 --frames 10 --size 640x360
     """,
 )
 @click.argument("folder", type=PATH)
-@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, required=True)
+@click.option("--seeds", type=SEEDS, required=True, help="One rendered line each, e.g. 1000-1119.")
 @click.option("--frames", type=click.IntRange(1, 100_000), required=True, help="Frames a seed.")
 @click.option("--size", type=SIZE, default="1280x720", show_default=True)
 @click.option("--quality", type=click.IntRange(10, 100), default=92, show_default=True)

@@ -1,0 +1,1 @@
+"""Scores to pages: ground truth in, mean average precision out."""

@@ -1,0 +1,108 @@
+"""Numbers for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+from edge.core.clock import Clock, MonotonicClock
+from edge.core.types import CameraState, CameraStatus, Detections, Frame
+from edge.sinks.summary import Gaps
+
+MAX_LABELS = 100
+"""Classes counted by name; the rest are ``other``, so that a model cannot flood the database."""
+
+_AGE_BUCKETS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """One camera's, looked up once: finding them by label costs more than counting."""
+
+    frames: Counter
+    dropped: Counter
+    age: Histogram
+    gaps: Gaps = field(default_factory=Gaps)
+
+
+class Metrics:
+    """A sink that counts into a registry of its own."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        viewers: Callable[[], int] = lambda: 0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Count by these class names; ``viewers`` says how many watch the live view."""
+        self._labels = labels
+        self._clock = clock or MonotonicClock()
+        self._series: dict[str, _Series] = {}
+        self._registry = registry = CollectorRegistry()
+        self._frames = Counter("edge_frames", "Inspected frames", ["camera"], registry=registry)
+        self._found = Counter(
+            "edge_detections", "Boxes found", ["camera", "label"], registry=registry
+        )
+        self._dropped = Counter(
+            "edge_frames_dropped",
+            "Frames the camera produced that were never inspected",
+            ["camera"],
+            registry=registry,
+        )
+        self._age = Histogram(
+            "edge_frame_age_seconds",
+            "Age of a frame when its result is there, since its capture",
+            ["camera"],
+            buckets=_AGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._state = Gauge(
+            "edge_camera_state",
+            "1 for the state the camera is in; only in live are detections known",
+            ["camera", "state"],
+            registry=registry,
+        )
+        Gauge("edge_viewers", "Open live views", registry=registry).set_function(viewers)
+
+    def emit(self, frame: Frame, detections: Detections) -> None:
+        """Count one inspected frame."""
+        series = self._series.get(frame.camera) or self._begin(frame.camera)
+        series.frames.inc()
+        series.age.observe(max(0.0, self._clock.now() - frame.captured_at))
+        series.dropped.inc(series.gaps.add(frame.index))
+        for class_id in detections.class_ids.tolist():
+            self._found.labels(frame.camera, self._label(class_id)).inc()
+
+    def camera_changed(self, status: CameraStatus) -> None:
+        """Show the camera in its new state and in no other."""
+        for state in CameraState:
+            self._state.labels(status.camera, state.value).set(state is status.state)
+
+    def close(self) -> None:
+        """Nothing is pending."""
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+    def _begin(self, camera: str) -> _Series:
+        self._series[camera] = series = _Series(
+            self._frames.labels(camera), self._dropped.labels(camera), self._age.labels(camera)
+        )
+        return series
+
+    def _label(self, class_id: int) -> str:
+        known = 0 <= class_id < min(len(self._labels), MAX_LABELS)
+        return self._labels[class_id] if known else "other"

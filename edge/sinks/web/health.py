@@ -1,0 +1,66 @@
+"""Whether the cameras are being inspected right now, in words and for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge.core.types import CameraState, CameraStatus
+from edge.sinks.summary import CameraReport
+
+STALE_S = 2.0
+"""A live camera without an inspected frame for this long is stale: its detections are unknown."""
+
+_COMING_UP = (CameraState.CONNECTING.value, CameraState.LIVE.value)
+
+
+def health(
+    statuses: Mapping[str, CameraStatus], reports: Mapping[str, CameraReport], now: float
+) -> dict[str, Any]:
+    """The state of the service and of each camera.
+
+    Args:
+        statuses: the last known state of each camera.
+        reports: figures of each camera that had a frame.
+        now: monotonic seconds.
+
+    Returns:
+        ``state``: ``running`` (every camera is inspected now), ``degraded`` (some are),
+        ``starting`` (no frame yet, and a camera may still come up) or ``blind`` (none is).
+        ``cameras``: one for each, with ``camera, state, reason, fps, age_s``; ``age_s`` is the
+        time since its last inspected frame, null before the first.
+    """
+    names = sorted(statuses.keys() | reports.keys())
+    cameras = [_camera(name, statuses.get(name), reports.get(name), now) for name in names]
+    return {"state": _overall(cameras), "cameras": cameras}
+
+
+def _overall(cameras: Sequence[Mapping[str, Any]]) -> str:
+    begun = [camera["age_s"] is not None for camera in cameras]
+    live = [camera["state"] == CameraState.LIVE.value for camera in cameras]
+    inspected = [a and b for a, b in zip(begun, live, strict=True)]
+    if any(inspected):
+        return "running" if all(inspected) else "degraded"
+    may_come = any(camera["state"] in _COMING_UP for camera in cameras)
+    return "starting" if not any(begun) and (may_come or not cameras) else "blind"
+
+
+def _camera(
+    name: str, status: CameraStatus | None, report: CameraReport | None, now: float
+) -> dict[str, Any]:
+    state = status.state if status else CameraState.LIVE
+    reason = status.reason if status else ""
+    since = report.last_at if report and report.last_at is not None else None
+    known: dict[str, Any] = {
+        "camera": name,
+        "state": state.value,
+        "reason": reason,
+        "fps": report.recent_fps if report else 0.0,
+        "age_s": None if since is None else round(now - since, 2),
+    }
+    if state is CameraState.LIVE:
+        waited_s = now - (since if since is not None else status.at if status else now)
+        if waited_s > STALE_S:
+            known["state"] = "stale"
+            known["reason"] = f"{name}: no frame was inspected for {waited_s:.1f} s"
+    return known
