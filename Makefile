@@ -41,6 +41,14 @@ test: $(VENV)/installed-test$(EXTRAS)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/installed
+	$(BIN)/edge bench --seconds 120 --json -
+	$(BIN)/edge bench --viewers 20 --fps 10 --seconds 480 --json -
+	$(BIN)/edge bench --viewers 20 --fps 30 --seconds 480 --json -
+
+soak: $(VENV)/installed-test
+	$(BIN)/python -m tests.soak
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }

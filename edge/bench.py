@@ -71,7 +71,7 @@ def bench_detector(
     frames: Sequence[Frame],
     *,
     seconds: float = 60.0,
-    rounds: int = 12,
+    rounds: int = 30,
     clock: Clock | None = None,
     progress: Progress | None = None,
 ) -> BenchReport:
@@ -81,7 +81,7 @@ def bench_detector(
         detector: the way of a frame, in its three stages.
         frames: in memory already; they come round again and again.
         seconds: time in all; a turn takes its share and runs one frame at least.
-        rounds: how often each of the two has its turn.
+        rounds: how often each of the two has its turn; many short turns outlast noise best.
         clock: for tests.
         progress: told after every turn how many are done, and of how many.
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# No test depends on timing: a loaded machine must not fail a property.
+hypothesis.settings.register_profile("edge", deadline=None)
+hypothesis.settings.load_profile("edge")
 
 
 @pytest.fixture(autouse=True)

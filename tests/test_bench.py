@@ -77,7 +77,7 @@ def test_engine_alone_and_the_whole_way_are_told_apart() -> None:
     assert report.stages_ms == pytest.approx({"preprocess": 1, "inference": 45, "postprocess": 4})
     assert report.latency_ms == pytest.approx({"p50": 50, "p95": 50, "p99": 50})
     assert report.spread == pytest.approx({"engine_only": 0, "end_to_end": 0, "ratio": 0})
-    assert (report.rounds, report.engine) == (12, "paced")
+    assert (report.rounds, report.engine) == (30, "paced")
     assert report.power_mode is None
 
 

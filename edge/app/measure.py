@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,6 @@ from edge.sinks.web.viewers import ViewerLoad
 Progress = Callable[[int, int], None]
 
 FRAMES_IN_MEMORY = 30
-LEAST_ROUNDS = 5
 ROUNDS_OF_VIEWERS = 4
 
 
@@ -32,12 +30,7 @@ def bench(
     """The engine alone against preprocess + engine + postprocess, on frames held in memory."""
     frames = _frames_in_memory(source)
     with open_detector(model, DetectConfig(), threads) as detector:
-        detector(frames[0])
-        start = time.perf_counter()
-        detector(frames[0])
-        a_round_s = 2 * len(frames) * (time.perf_counter() - start)
-        rounds = max(LEAST_ROUNDS, round(seconds / a_round_s))
-        report = bench_detector(detector, frames, rounds=rounds, progress=progress)
+        report = bench_detector(detector, frames, seconds=seconds, progress=progress)
     return {"source": source, "size": str(frames[0].size), **dataclasses.asdict(report)}
 
 

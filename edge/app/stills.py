@@ -99,9 +99,12 @@ def evaluate(model: Path | None, images: Path, labels: Path, progress: Progress)
     return {**dataclasses.asdict(report), "warnings": warnings}
 
 
-def export(weights: Path, output: Path, imgsz: int, dynamic: bool) -> dict[str, Any]:
+def export(
+    weights: Path, output: Path, *, imgsz: int, dynamic: bool, opset: int | None
+) -> dict[str, Any]:
     """Ultralytics weights to ONNX."""
-    return dataclasses.asdict(export_onnx(weights, output, imgsz=imgsz, dynamic=dynamic))
+    report = export_onnx(weights, output, imgsz=imgsz, dynamic=dynamic, opset=opset)
+    return {**dataclasses.asdict(report), "onnx": str(report.onnx)}
 
 
 def render(  # noqa: PLR0913  what a data set is made of

@@ -213,13 +213,21 @@ def bench(
 @click.option("-o", "--output", type=PATH, required=True, help="ONNX file to write.")
 @click.option("--imgsz", type=click.IntRange(32, 4096), default=640, show_default=True)
 @click.option("--dynamic", is_flag=True, help="Let batch and input size vary.")
+@click.option("--opset", type=click.IntRange(11, 30), help="ONNX operator set. Default: 17.")
 @json_flag
-def export(weights: Path, output: Path, imgsz: int, dynamic: bool, json_to: str | None) -> None:
+def export(
+    weights: Path,
+    output: Path,
+    imgsz: int,
+    dynamic: bool,
+    opset: int | None,
+    json_to: str | None,
+) -> None:
     """Ultralytics YOLOv8 to ONNX. A .pt file is code that runs when it is opened: trust its source.
 
     Needs the export extra, on a PC: pip install 'edge-inspect[export]'
     """
-    printing.result(app.export(weights, output, imgsz, dynamic), json_to)
+    printing.result(app.export(weights, output, imgsz=imgsz, dynamic=dynamic, opset=opset), json_to)
 
 
 @cli.command(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ONNX's own need
+from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from edge.core.errors import DataError, InputMissingError
