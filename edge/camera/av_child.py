@@ -49,19 +49,20 @@ def _offer_all(container: Any, writer: SlotWriter) -> None:
     # Frame threads hold back as many frames, and slice threads swallow the decoder's errors.
     stream.thread_type = "NONE"
     stream.codec_context.options = {"err_detect": "explode"}
-    index, whole = 0, True
+    index, damaged = 0, False
     for packet in container.demux(stream):
         at = time.monotonic()
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
-            whole, index = False, index + 1
+            damaged, index = True, index + 1
             continue
         for frame in frames:
             # After a lost packet everything up to the next key frame is smeared: no picture at
-            # all is better than one in which defects cannot be seen.
-            whole = not frame.is_corrupt and (whole or frame.key_frame)
-            if whole:
+            # all is better than one in which defects cannot be seen. A key frame needs nothing
+            # before it; FFmpeg marks good ones as corrupt when their slices come one by one.
+            damaged = (damaged or frame.is_corrupt) and not frame.key_frame
+            if not damaged:
                 width, height = frame.width, frame.height
                 write = partial(_write, frame)
                 writer.offer(Offer(index, width, height, width * height * 3, at, write))

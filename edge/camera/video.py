@@ -83,7 +83,8 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
     done = 0
     try:
         for frame in container.decode(stream):
-            if frame.is_corrupt:
+            # FFmpeg marks good key frames as corrupt when their slices come one by one.
+            if frame.is_corrupt and not frame.key_frame:
                 raise CameraError(_broken(path, done, "damaged picture"))
             yield frame
             done += 1

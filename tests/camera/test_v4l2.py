@@ -23,7 +23,7 @@ def opened(uri: str) -> ChildCamera:
 
 
 def test_an_absent_device_says_where_to_look(tmp_path: Path) -> None:
-    with pytest.raises(CameraError, match="no such device. Is the camera plugged in"):
+    with pytest.raises(CameraError, match=r"no such device\. Is the camera plugged in"):
         opened(f"v4l2://{tmp_path}/video0")
 
 
