@@ -16,7 +16,7 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check
 # JetPack's own tensorrt and cv2 are seen through the system's packages and never shadowed (docs/jetson.md).
 JETSON  := $(findstring tegra,$(shell uname -r))
 
-TEST_PACKAGES := chromium fonts-dejavu-core gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+TEST_PACKAGES := chromium fonts-dejavu-core gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
                  gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-gi
 
 # $(call need,PACKAGES): install what is missing when that is allowed, else print the one line that does.

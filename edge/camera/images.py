@@ -147,11 +147,11 @@ def shown(path: str | Path) -> str:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    if path.is_dir():
-        raise InputMissingError(f"{shown(path)} is a folder, not an image; name the files in it")
-    if path.exists() and not path.is_file():
-        raise DataError(f"{shown(path)} is a device or pipe, not an image file")
     try:
+        if path.is_dir():
+            raise InputMissingError(f"{shown(path)} is a folder, not an image; name its files")
+        if path.exists() and not path.is_file():
+            raise DataError(f"{shown(path)} is a device or pipe, not an image file")
         return path.open("rb")
     except FileNotFoundError as error:
         raise InputMissingError(f"{shown(path)}: no such file. Check the path") from error
@@ -264,10 +264,15 @@ def _upright(header: Any, image: Image) -> Image:
 
 def _files(source: str | Path) -> list[Path]:
     path = Path(source).expanduser()
-    if path.is_dir():
-        return list(_below(path))
-    if path.exists() or path.is_symlink():
-        return [path]
+    try:
+        if path.is_dir():
+            return list(_below(path))
+        if path.exists() or path.is_symlink():
+            return [path]
+    except PermissionError as error:
+        raise InputMissingError(
+            f"{shown(source)}: permission denied. Let this user look into its folder"
+        ) from error
     if matches := expand_glob(path):
         return matches
     kind = "nothing matches" if _GLOB.search(str(path)) else "no such file or folder"

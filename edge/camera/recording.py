@@ -104,7 +104,7 @@ def open_recording(name: str, uri: CameraUri, *, stall_s: float, clock: Clock) -
 
 def _player(uri: CameraUri) -> Callable[[], Pictures]:
     path = uri.path
-    if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
+    if _is_file(path) and path.suffix.lower() not in IMAGE_SUFFIXES:
         from edge.camera.video import video_pictures
 
         return lambda: video_pictures(path)
@@ -116,6 +116,15 @@ def _player(uri: CameraUri) -> Callable[[], Pictures]:
         )
     images = list_images(path)
     return lambda: _image_pictures(images)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError as error:
+        raise InputMissingError(
+            f"{shown(path)}: permission denied. Let this user look into its folder"
+        ) from error
 
 
 def _image_pictures(images: list[Path]) -> Pictures:

@@ -31,7 +31,8 @@ class CameraConfig(Strict):
     frozen_s: PositiveSeconds | None = None
     """The very same picture for this long: frozen. Seconds; none: by kind of camera."""
     black_luma: Annotated[float, Field(ge=0, le=255)] = 8.0
-    """Mean brightness under which a picture without contrast is black, 0..255; 0 never."""
+    """Mean brightness under which a picture without contrast is black, 0..255. At 0 neither black
+    nor any other uniform picture counts as trouble."""
     size: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")] | None = None
     """Size the camera has to deliver, ``1280x720``; other sizes are a fault. None: any."""
     reopen_min_s: PositiveSeconds = 0.5

@@ -26,6 +26,7 @@ def capture(job: dict[str, Any], writer: SlotWriter) -> None:
         writer.offer(Offer(index, width, height, width * height * 3, time.monotonic(), fill))
         if index not in job.get("unwanted", []):
             written.wait()
+            writer.obey({})  # waits its turn: the parent has been told of the frame
     if job["then"] == "segfault":
         sys.stderr.write("decoder: bad state for rtsp://bob:s3cret@cam/1\n")
         sys.stderr.flush()

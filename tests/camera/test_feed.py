@@ -122,6 +122,12 @@ def test_a_frozen_camera_shows_nothing_and_is_opened_again() -> None:
     assert feed.reopened == 1
 
 
+def test_a_camera_that_was_away_repeats_nothing() -> None:
+    same = [frame(i, noisy_picture(0)) for i in range(5)]
+    feed = feed_of(FakeCamera([same[0], REFUSED]), FakeCamera([*same, None]), reopen_min_s=5.0)
+    assert "frozen" not in told(iter(feed))
+
+
 def test_a_black_camera_stays_open_until_the_light_comes_back() -> None:
     dark = frame(1, noisy_picture(0) // 255)
     camera = FakeCamera([frame(0), dark, frame(2), None])

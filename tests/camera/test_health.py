@@ -114,7 +114,7 @@ def test_a_dark_picture_with_something_bright_in_it_is_live() -> None:
 
 def test_a_small_part_on_an_even_belt_is_seen() -> None:
     image = np.full((480, 640, 3), 120, np.uint8)
-    image[200:212, 301:311] = 200  # lies between the columns that are looked at first
+    image[200:212, 306:318] = 200  # lies between the columns that are looked at first
     assert judged(PictureJudge(frozen_s=1), [image]) == [LIVE]
 
 

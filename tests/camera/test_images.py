@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 import tracemalloc
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -177,27 +179,35 @@ def test_what_is_no_image_has_a_sentence_of_its_own(tmp_path: Path) -> None:
             read_image(tmp_path / name)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_an_unreadable_image_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "secret.png"
-    cv2.imwrite(str(path), scene())
-    path.chmod(0)
-    with pytest.raises(InputMissingError, match="permission denied"):
-        read_image(path)
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Root may read every file, so it becomes somebody else for a while."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    yield
+    os.seteuid(user)
 
 
-def test_a_refused_open_says_so_even_to_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("use", "refused"),
+    [(read_image, "."), (read_image, "a.png"), (list_images, ".")],
+    ids=["read, folder refused", "read, file refused", "list, folder refused"],
+)
+def test_what_may_not_be_read_says_so(
+    use: Callable[[Path], object], refused: str, request: pytest.FixtureRequest
 ) -> None:
-    path = tmp_path / "secret.png"
-    path.touch()
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(InputMissingError, match="permission denied"):
-        read_image(path)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "folder"
+        folder.mkdir()
+        Path(name).chmod(0o755)
+        cv2.imwrite(str(folder / "a.png"), scene())
+        (folder / refused).chmod(0)
+        request.getfixturevalue("nobody")
+        with pytest.raises(InputMissingError, match="permission denied"):
+            use(folder / "a.png")
+        os.seteuid(os.getuid())
+        (folder / refused).chmod(0o755)
 
 
 def test_a_folder_is_listed_with_all_below_as_people_count(tmp_path: Path) -> None:
