@@ -13,7 +13,7 @@ VISION  ?= torchvision==0.28.0
 
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
-# JetPack's own tensorrt and cv2 are seen through the system's packages and never shadowed (docs/jetson.md).
+# JetPack's own tensorrt and cv2 are seen through the system's packages and never shadowed (README, "On a Jetson").
 JETSON  := $(findstring tegra,$(shell uname -r))
 
 TEST_PACKAGES := chromium fonts-dejavu-core gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \

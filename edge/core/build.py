@@ -1,0 +1,154 @@
+"""The words of a build: what was tried, what it scored, and why it was or was not published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+RangeMethod = Literal["minmax", "percentile", "mse", "entropy"]
+RANGE_METHODS: tuple[RangeMethod, ...] = ("minmax", "percentile", "mse", "entropy")
+
+Placement = Literal["convs", "neck"]
+"""``convs``: inputs and weights of Convs, first conv and head outputs float. ``neck``: also the
+first conv, residual Add, and the neck's Concat, MaxPool and Resize with shared scales."""
+
+
+class Precision(str, Enum):
+    """What an engine computes in; ``mixed`` is INT8 with some layers back in FP16."""
+
+    INT8 = "int8"
+    MIXED = "mixed"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A bootstrap interval over images, 95 %."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAgreement:
+    """Agreement in one class; None where neither model found anything.
+
+    Attributes:
+        label: the class.
+        reference_boxes: how many the reference found.
+        f1_50: F1 of matching at IoU 0.50: is it still found?
+        f1_85: the same at IoU 0.85: is it still in place?
+    """
+
+    label: str
+    reference_boxes: int
+    f1_50: float | None
+    f1_85: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far a candidate finds what the FP32 model finds, at the service's threshold.
+
+    Greedy, class-aware matching over all images together. With no reference box there is no
+    evidence: the scores are None, never 1.
+
+    Attributes:
+        f1_50: F1 at IoU 0.50, with its interval.
+        f1_85: F1 at IoU 0.85, with its interval.
+        recall_50: share of the reference's boxes found again at IoU 0.50.
+        false_per_image: candidate boxes an image without a partner at IoU 0.50.
+        mean_iou: over the pairs matched at IoU 0.50.
+        score_shift: mean of candidate score minus reference score over those pairs.
+        reference_boxes: how many boxes the reference found in all.
+        images: how many images were compared.
+        per_class: in the order of the labels.
+    """
+
+    f1_50: float | None
+    f1_85: float | None
+    interval_50: Interval | None
+    interval_85: Interval | None
+    recall_50: float | None
+    false_per_image: float
+    mean_iou: float | None
+    score_shift: float | None
+    reference_boxes: int
+    images: int
+    per_class: tuple[ClassAgreement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one candidate reached on the held-out images; mAP only where there are labels."""
+
+    map: float | None
+    map50: float | None
+    agreement: Agreement | None
+    per_class_map: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One candidate of the ladder and its verdict.
+
+    Attributes:
+        candidate: e.g. ``int8 minmax convs``, ``mixed minmax convs -model.22``, ``fp16``.
+        precision: of the candidate.
+        score: on the held-out images; None if it could not be made.
+        passed: whether it may be published by itself.
+        reason: one line: by how much it passed or failed, or why it could not be made.
+        engine_ms: of one inference where it was scored, milliseconds.
+        size_mb: of its file, megabytes (10**6 bytes).
+        unproven: too few boxes to judge; never published by itself as INT8.
+    """
+
+    candidate: str
+    precision: Precision
+    score: Score | None
+    passed: bool
+    reason: str
+    engine_ms: float | None = None
+    size_mb: float | None = None
+    unproven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """Everything ``report.json`` and the page show; plain values, ready for JSON.
+
+    Attributes:
+        model: name and SHA-256 of the source ONNX.
+        labels: class names, by class id.
+        created: UTC, ISO 8601, for people.
+        machine: of the build: runtime, versions, device, power mode, by name.
+        asked: precision, calibrator, runtime and limits of the gate, by name.
+        images: counts: used, held_out, left_out.
+        left_out: reason by image.
+        warnings: for people.
+        reference: score of FP32 (mAP only).
+        ladder: every candidate in the order it was tried.
+        published: name of the published candidate; None: nothing was.
+        precision: of what was published; None: nothing was.
+        sensitivity: noise in dB by block, worst first; empty unless it was needed.
+        seconds: of the whole build.
+        peak_memory_mb: of the process, megabytes (10**6 bytes).
+    """
+
+    model: dict[str, str]
+    labels: tuple[str, ...]
+    created: str
+    machine: dict[str, str]
+    asked: dict[str, str | float]
+    images: dict[str, int]
+    left_out: dict[str, str]
+    warnings: tuple[str, ...]
+    reference: Score
+    ladder: tuple[Rung, ...]
+    published: str | None
+    precision: Precision | None
+    sensitivity: tuple[tuple[str, float], ...] = ()
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None

@@ -1,0 +1,193 @@
+"""The ladder: every rung is reached by a case made for it, and nothing passes by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from edge.calibrate import Gate, Ladder, Scored, Steps, judge
+from edge.core.build import Agreement, Placement, Precision, RangeMethod, Rung, Score
+from edge.core.errors import DataError
+
+REFERENCE_MAP = 0.6
+PROVEN: tuple[str, ...] = ()
+
+
+def a_score(f1_85: float = 0.98, f1_50: float = 0.99, map_: float | None = 0.6) -> Score:
+    agreement = Agreement(f1_50, f1_85, None, None, 0.99, 0.0, 0.97, 0.0, 500, 50)
+    return Score(map_, map_, agreement)
+
+
+GOOD, COLLAPSED = a_score(), a_score(0.0, 0.02, 0.005)
+
+
+@dataclass
+class Workshop:
+    """Makes files named after what was asked for; each name has the score that the case gives."""
+
+    folder: Path
+    scores: dict[str, Score] = field(default_factory=dict)
+    doubts: tuple[str, ...] = PROVEN
+    blocks: tuple[str, ...] = ("head", "neck", "stem")
+    refused: Collection[str] = ()
+    made: list[str] = field(default_factory=list)
+    rungs: list[Rung] = field(default_factory=list)
+
+    def steps(self) -> Steps:
+        return Steps(
+            model=self._file("fp32"),
+            quantised=self._quantised,
+            half=lambda: self._file("fp16"),
+            score=lambda model: Scored(self.scores.get(model.stem, GOOD), self.doubts),
+            blocks_by_noise=lambda method: self.blocks,
+            tried=self.rungs.append,
+        )
+
+    def _quantised(self, method: RangeMethod, placement: Placement, kept: Collection[str]) -> Path:
+        return self._file("-".join([method, placement, *kept]))
+
+    def _file(self, name: str) -> Path:
+        if name in self.refused:
+            raise DataError(f"{name} is refused")
+        self.made.append(name)
+        path = self.folder / f"{name}.onnx"
+        path.write_bytes(b"x")
+        return path
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def every_int8(score: Score) -> dict[str, Score]:
+    return {f"{method}-convs": score for method in ("minmax", "percentile", "mse", "entropy")}
+
+
+def test_the_best_int8_candidate_that_passes_is_chosen(workshop: Workshop) -> None:
+    workshop.scores = {**every_int8(a_score(0.96)), "mse-convs": a_score(0.99)}
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    assert outcome.chosen is not None
+    assert (outcome.chosen.name, outcome.chosen.precision) == ("int8 mse", Precision.INT8)
+    assert [rung.candidate for rung in outcome.ladder] == [
+        "int8 minmax",
+        "int8 percentile",
+        "int8 mse",
+        "int8 entropy",
+    ]
+
+
+def test_one_collapsed_range_method_does_not_spoil_the_others(workshop: Workshop) -> None:
+    workshop.scores = {"entropy-convs": COLLAPSED}
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    verdicts = {rung.candidate: rung.passed for rung in outcome.ladder}
+    assert verdicts == {
+        "int8 minmax": True,
+        "int8 percentile": True,
+        "int8 mse": True,
+        "int8 entropy": False,
+    }
+
+
+def test_one_layer_that_breaks_int8_goes_back_to_fp16(workshop: Workshop) -> None:
+    workshop.scores = {**every_int8(COLLAPSED), "minmax-convs-head": a_score(0.5)}
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8")
+    assert outcome.chosen is not None
+    assert outcome.chosen.precision is Precision.MIXED
+    assert outcome.chosen.kept_float == ("head", "neck")
+
+
+def test_blocks_are_measured_only_where_no_int8_candidate_passes(workshop: Workshop) -> None:
+    workshop.blocks = ()
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    assert all(rung.precision is Precision.INT8 for rung in outcome.ladder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"), [("auto", Precision.FP16), ("int8", None)], ids=["auto", "int8"]
+)
+def test_where_nothing_quantised_passes_auto_descends_and_int8_publishes_nothing(
+    workshop: Workshop, asked: str, chosen: Precision | None
+) -> None:
+    workshop.scores = every_int8(COLLAPSED)
+    workshop.scores |= {
+        f"minmax-convs{kept}": COLLAPSED for kept in ("-head", "-head-neck", "-head-neck-stem")
+    }
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend(asked)  # type: ignore[arg-type]
+    assert (outcome.chosen and outcome.chosen.precision) is chosen
+    assert all(rung.reason for rung in outcome.ladder)
+
+
+def test_fp32_is_the_last_rung_and_always_holds(workshop: Workshop) -> None:
+    workshop.scores = {"fp16": COLLAPSED}
+    workshop.refused = list(every_int8(GOOD))
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    assert outcome.chosen is not None
+    assert outcome.chosen.precision is Precision.FP32
+    assert "could not be made: minmax-convs is refused" in outcome.ladder[0].reason
+
+
+def test_too_little_evidence_holds_back_int8_but_not_fp16(workshop: Workshop) -> None:
+    workshop.doubts = ("12 reference boxes, fewer than 50",)
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    assert outcome.chosen is not None
+    assert outcome.chosen.precision is Precision.FP16
+    assert "unproven: 12 reference boxes" in outcome.ladder[0].reason
+    assert all(rung.unproven for rung in outcome.ladder)
+
+
+def test_an_operator_may_accept_what_is_unproven_and_the_report_says_so(
+    workshop: Workshop,
+) -> None:
+    workshop.doubts = ("12 reference boxes, fewer than 50",)
+    gate = Gate(accept_unproven=True)
+    outcome = Ladder(workshop.steps(), gate, REFERENCE_MAP).descend("auto")
+    assert outcome.chosen is not None
+    assert outcome.chosen.precision is Precision.INT8
+    assert "accepted though unproven: 12 reference boxes" in outcome.ladder[0].reason
+
+
+def test_the_faster_neck_placement_must_pass_the_same_gate(workshop: Workshop) -> None:
+    workshop.scores = {"minmax-neck": a_score(0.2)}
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8", ["minmax"], neck=True)
+    assert outcome.chosen is not None
+    assert outcome.chosen.name == "int8 minmax"
+    assert not outcome.ladder[-1].passed
+
+
+def test_every_rung_is_told_as_soon_as_it_is_judged(workshop: Workshop) -> None:
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    assert tuple(workshop.rungs) == outcome.ladder
+
+
+@pytest.mark.parametrize(
+    ("score", "reference_map", "doubts", "failure"),
+    [
+        (a_score(), 0.6, (), ""),
+        (a_score(f1_50=0.9749), None, (), "agreement at IoU 0.50 is 0.9749 (at least 0.975)"),
+        (a_score(f1_85=0.222, f1_50=0.983), None, (), "IoU 0.85 is 0.2220"),
+        (a_score(map_=0.5951), 0.6, (), ""),
+        (a_score(map_=0.594), 0.6, (), "mAP50-95 fell by 0.6 points (at most 0.5)"),
+        (a_score(map_=None), 0.6, (), ""),
+        (a_score(), 0.6, ("few boxes",), "unproven: few boxes"),
+        (Score(None, None, None), None, (), "no evidence"),
+    ],
+    ids=[
+        "good",
+        "not found again",
+        "found but out of place",
+        "just within the mAP budget",
+        "beyond it",
+        "no labels",
+        "too little evidence",
+        "nothing found",
+    ],
+)
+def test_the_gate_says_by_how_much_a_candidate_fails(
+    score: Score, reference_map: float | None, doubts: tuple[str, ...], failure: str
+) -> None:
+    reason = judge(score, reference_map, doubts, Gate())
+    assert (failure in reason) if failure else not reason
