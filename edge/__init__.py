@@ -2,7 +2,8 @@
 
 Floors, imports go down only; rooms on one floor never import each other::
 
-    cli -> app -> camera | engine | report | sinks | host | live | bench | export -> detect -> vision -> core
+    cli -> app -> camera | engine | quantize | report | sinks | host | live | calibrate | bench
+    | export -> detect -> vision -> core
 
 Read ``live.py`` and ``detect.py`` first: they hold no library of the outside world.
 """

@@ -90,10 +90,17 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where the ladder ended: the candidate to publish, if any, and every step to it."""
+    """Where the ladder ended.
+
+    Attributes:
+        chosen: the candidate to publish; None: nothing passed.
+        ladder: every step to it.
+        scored: every candidate that could be scored, passed or not.
+    """
 
     chosen: Candidate | None
     ladder: tuple[Rung, ...]
+    scored: tuple[Candidate, ...]
 
 
 def judge(score: Score, reference_map: float | None, doubts: Sequence[str], gate: Gate) -> str:
@@ -109,7 +116,7 @@ def judge(score: Score, reference_map: float | None, doubts: Sequence[str], gate
     if reference_map is not None and score.map is not None:
         drop = reference_map - score.map
         if drop > gate.map_drop:
-            failures.append(f"mAP50-95 fell by {drop * 100:.1f} points (at most {_points(gate)})")
+            failures.append(f"mAP50-95 fell by {drop * 100:.2f} points (at most {_points(gate)})")
     if not failures and doubts and not gate.accept_unproven:
         failures.append(f"unproven: {'; '.join(doubts)}")
     return "; ".join(failures)
@@ -140,6 +147,7 @@ class Ladder:
         self._gate = gate
         self._reference_map = reference_map
         self._rungs: list[Rung] = []
+        self._scored: list[Candidate] = []
 
     def descend(
         self, asked: Asked, methods: Sequence[RangeMethod] = RANGE_METHODS, *, neck: bool = False
@@ -158,7 +166,7 @@ class Ladder:
             chosen = self._tried("fp16", Precision.FP16, self._steps.half)
         if chosen is None and asked in ("auto", "fp32"):
             chosen = self._tried("fp32", Precision.FP32, lambda: self._steps.model)
-        return Outcome(chosen, tuple(self._rungs))
+        return Outcome(chosen, tuple(self._rungs), tuple(self._scored))
 
     def _int8(self, methods: Sequence[RangeMethod], neck: bool) -> Candidate | None:
         """Every range method is scored, and the best that passes wins."""
@@ -234,7 +242,9 @@ class Ladder:
                 unproven=bool(scored.doubts),
             )
         )
-        return None if failure else Candidate(name, precision, model, method, kept)
+        candidate = Candidate(name, precision, model, method, kept)
+        self._scored.append(candidate)
+        return None if failure else candidate
 
     def _add(self, rung: Rung) -> None:
         self._rungs.append(rung)
@@ -263,7 +273,7 @@ def _praise(score: Score, reference_map: float | None, doubts: Sequence[str]) ->
         agreement = score.agreement
         words.append(f"agreement {agreement.f1_50:.3f} / {agreement.f1_85:.3f}")
     if reference_map is not None and score.map is not None:
-        words.append(f"mAP50-95 {(score.map - reference_map) * 100:+.1f} points")
+        words.append(f"mAP50-95 {(score.map - reference_map) * 100:+.2f} points")
     if doubts:
         words.append(f"accepted though unproven: {'; '.join(doubts)}")
     return ", ".join(words) or "the reference itself"

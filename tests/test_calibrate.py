@@ -170,7 +170,7 @@ def test_every_rung_is_told_as_soon_as_it_is_judged(workshop: Workshop) -> None:
         (a_score(f1_50=0.9749), None, (), "agreement at IoU 0.50 is 0.9749 (at least 0.975)"),
         (a_score(f1_85=0.222, f1_50=0.983), None, (), "IoU 0.85 is 0.2220"),
         (a_score(map_=0.5951), 0.6, (), ""),
-        (a_score(map_=0.594), 0.6, (), "mAP50-95 fell by 0.6 points (at most 0.5)"),
+        (a_score(map_=0.594), 0.6, (), "mAP50-95 fell by 0.60 points (at most 0.5)"),
         (a_score(map_=None), 0.6, (), ""),
         (a_score(), 0.6, ("few boxes",), "unproven: few boxes"),
         (Score(None, None, None), None, (), "no evidence"),

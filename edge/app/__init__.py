@@ -1,21 +1,29 @@
 """The one place that names concrete parts: it opens, wires and closes them for every verb."""
 
+from edge.app.build import BuildRequest, build
+from edge.app.bundles import models, rollback
 from edge.app.doctor import doctor
 from edge.app.measure import bench, bench_viewers
+from edge.app.parts import bundle_key
 from edge.app.service import RunReport, demo, load_service_config, serve
 from edge.app.stills import ImageResult, detect_images, evaluate, export, render
 
 __all__ = [
+    "BuildRequest",
     "ImageResult",
     "RunReport",
     "bench",
     "bench_viewers",
+    "build",
+    "bundle_key",
     "demo",
     "detect_images",
     "doctor",
     "evaluate",
     "export",
     "load_service_config",
+    "models",
     "render",
+    "rollback",
     "serve",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from importlib.resources import files
@@ -38,7 +39,7 @@ def open_detector(
     model: Path | None, settings: DetectConfig, threads: int | None = None
 ) -> Iterator[CpuDetector]:
     """The reference detector on the chosen model; closes its engine."""
-    with closing(open_engine(model_to_use(model), threads=threads)) as engine:
+    with closing(open_engine(model_to_use(model), threads=threads, key=bundle_key())) as engine:
         yield CpuDetector(engine, settings)
 
 
@@ -87,3 +88,9 @@ def open_sinks(
     for sink in sinks:
         stack.callback(sink.close)
     return url, sinks
+
+
+def bundle_key() -> Path:
+    """Where this device's key lies: ``EDGE_KEY_FILE``, else in the user's configuration."""
+    named = os.environ.get("EDGE_KEY_FILE")
+    return Path(named) if named else Path.home() / ".config" / "edge" / "bundle.key"

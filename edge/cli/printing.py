@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from edge.app import ImageResult
+from edge.core.build import Rung
 from edge.core.errors import EdgeError, InputMissingError
 from edge.core.types import Check
 
@@ -103,6 +104,51 @@ def evaluation(report: dict[str, Any]) -> None:
     _OUT.print(f"[dim]{report['images']} images[/]")
     for warning in report.get("warnings", ()):
         _ERR.print(f"[yellow]warning:[/] {escape(warning)}")
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar that says what is being done; call with (what, done, total)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_ERR, transient=True, disable=not _ERR.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def told(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield told
+
+
+def rung(tried: Rung) -> None:
+    """One step of the ladder, as soon as it is judged."""
+    mark = "[green]passed[/]" if tried.passed else "[bold red]failed[/]"
+    _ERR.print(f"{mark}  [bold]{escape(tried.candidate)}[/]  {escape(tried.reason)}")
+
+
+def build(report: dict[str, Any]) -> None:
+    """What a build came to."""
+    if report["bundle"] is None:
+        _OUT.print("[bold red]Nothing was published:[/] no candidate passed the gate.")
+        return
+    _OUT.print(f"[bold green]Published {report['precision']}:[/] {escape(report['bundle'])}")
+    _OUT.print(f"[dim]report[/] {escape(str(Path(report['bundle']) / 'report.html'))}")
+    for warning in report["report"]["warnings"]:
+        _ERR.print(f"[yellow]warning:[/] {escape(warning)}")
+
+
+def models(found: Sequence[dict[str, Any]]) -> None:
+    """One line a bundle."""
+    if not found:
+        _OUT.print("No bundles here. Make one: edge build")
+    for one in found:
+        mark = "current" if one["current"] else "previous" if one["previous"] else ""
+        state = f"[bold red]{escape(one['problem'])}[/]" if one["problem"] else one["precision"]
+        _OUT.print(f"{mark:<9}{escape(one['bundle'])}  {state}  {escape(one['source'] or '')}")
 
 
 def checks(found: Sequence[Check]) -> None:

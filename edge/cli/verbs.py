@@ -12,7 +12,7 @@ import click
 
 import edge
 from edge import app
-from edge.cli import printing
+from edge.cli import building, printing
 from edge.cli.flags import (
     PATH,
     SEEDS,
@@ -228,6 +228,11 @@ def export(
     Needs the export extra, on a PC: pip install 'edge-inspect[export]'
     """
     printing.result(app.export(weights, output, imgsz=imgsz, dynamic=dynamic, opset=opset), json_to)
+
+
+cli.add_command(building.build)
+cli.add_command(building.models)
+cli.add_command(building.rollback)
 
 
 @cli.command(

@@ -90,6 +90,10 @@ class Labels:
             np.array([box.crowd for box in entry.boxes], np.bool_),
         )
 
+    def class_ids(self, image: str) -> set[int]:
+        """The classes that one image shows; none if it has no labels."""
+        return {box.class_id for box in self._entries.get(_key(image), _Entry([])).boxes}
+
     def missing(self, images: Collection[str]) -> list[str]:
         """What the labels and these images do not share, for people.
 

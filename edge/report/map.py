@@ -76,7 +76,7 @@ def mean_average_precision(
         objects += np.bincount(truth.class_ids[~truth.crowd], minlength=len(labels))
     if not objects.any():
         raise DataError(f"the labels of {len(truths)} images hold no object: nothing to score")
-    precision = _precision(detections, truths, labels)
+    precision = precision_table(detections, truths, labels)
     at50 = precision[:1]
     return MapReport(
         map=_required(precision),
@@ -89,7 +89,7 @@ def mean_average_precision(
     )
 
 
-def _precision(
+def precision_table(
     detections: Mapping[str, Detections], truths: Mapping[str, Truth], labels: Sequence[str]
 ) -> NDArray[np.float64]:
     """Precision (10 IoU thresholds, 101 recalls, classes); -1 where a class has no object."""

@@ -1,0 +1,178 @@
+"""CUDA through PyCUDA; no other file imports it.
+
+The primary context is kept and pushed by name, and popped again on every way out: ``autoinit``
+would make a context of its own, which TensorRT and other users of the GPU do not share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.errors import MissingLibraryError, UnavailableError
+
+_REMEDY = (
+    "Run: pip install pycuda (it compiles itself with CUDA's nvcc: on a Jetson, "
+    "sudo apt-get install nvidia-cuda-dev python3-dev first)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The first GPU.
+
+    Attributes:
+        name: as the driver gives it.
+        compute_capability: e.g. ``8.7``.
+        cuda: newest version of CUDA that the driver offers.
+        free_bytes: memory that is free now.
+    """
+
+    name: str
+    compute_capability: str
+    cuda: str
+    free_bytes: int
+
+
+class CudaContext:
+    """The primary context of the first GPU, current only inside ``with context.current():``.
+
+    Any thread may use it, one at a time. ``close`` gives it back.
+    """
+
+    def __init__(self) -> None:
+        """Retain it.
+
+        Raises:
+            MissingLibraryError: PyCUDA is not installed.
+            UnavailableError: there is no usable GPU.
+        """
+        self._cuda = _driver()
+        try:
+            self._cuda.init()
+            self._device = self._cuda.Device(0)
+            self._context = self._device.retain_primary_context()
+        except self._cuda.Error as error:
+            raise UnavailableError(
+                f"CUDA finds no usable GPU ({error}). Check the driver: nvidia-smi, or on a "
+                "Jetson: tegrastats"
+            ) from error
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make it the calling thread's context for the time of a ``with`` block."""
+        if self._context is None:
+            raise ValueError("CUDA context used after close()")
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._context.pop()
+
+    def gpu(self) -> Gpu:
+        """What this GPU is."""
+        with self.current():
+            free, _ = self._cuda.mem_get_info()
+        offered = self._cuda.get_driver_version()
+        return Gpu(
+            name=self._device.name(),
+            compute_capability=".".join(str(part) for part in self._device.compute_capability()),
+            cuda=f"{offered // 1000}.{offered % 1000 // 10}",
+            free_bytes=free,
+        )
+
+    def buffer(self, shape: tuple[int, ...]) -> DeviceBuffer:
+        """Memory for a float32 tensor, on the GPU and pinned on the host; call it while current."""
+        host = self._cuda.pagelocked_empty(shape, np.float32)
+        return DeviceBuffer(self._cuda, host)
+
+    def stream(self) -> Any:
+        """A stream of its own; call it while current."""
+        return self._cuda.Stream()
+
+    def close(self) -> None:
+        """Give the context back; whatever lives in it must be gone. Safe to call twice."""
+        if self._context is not None:
+            self._context = None
+            self._device = None
+
+
+class DeviceBuffer:
+    """A float32 tensor twice: pinned host memory, and memory of the GPU.
+
+    Attributes:
+        host: float32, C-contiguous; write it before ``upload``, read it after ``download`` and a
+            synchronised stream.
+        address: of the GPU's copy.
+    """
+
+    def __init__(self, cuda: Any, host: NDArray[np.float32]) -> None:
+        self._cuda = cuda
+        self.host = host
+        self._device = cuda.mem_alloc(host.nbytes)
+        self.address = int(self._device)
+
+    def upload(self, stream: Any) -> None:
+        """Start the copy to the GPU."""
+        self._cuda.memcpy_htod_async(self._device, self.host, stream)
+
+    def download(self, stream: Any) -> None:
+        """Start the copy to the host."""
+        self._cuda.memcpy_dtoh_async(self.host, self._device, stream)
+
+    def free(self) -> None:
+        """Let go of both; call it while the context is current."""
+        # Dropped, not freed: a caller may still hold a view of the host's copy.
+        self.host = np.empty(0, np.float32)
+        self._device = None
+
+
+class CalibrationUpload:
+    """One reused piece of GPU memory that takes a calibration image at a time."""
+
+    def __init__(self, size_bytes: int) -> None:
+        """Reserve so much memory."""
+        self._cuda = _driver()
+        self._context = CudaContext()
+        with self._context.current():
+            self._device = self._cuda.mem_alloc(size_bytes)
+
+    def __call__(self, tensor: NDArray[np.float32]) -> int:
+        """Copy a C-contiguous tensor to the GPU; its address there."""
+        with self._context.current():
+            self._cuda.memcpy_htod(self._device, tensor)
+        return int(self._device)
+
+    def close(self) -> None:
+        """Release the memory and the context. Safe to call twice."""
+        if self._device is not None:
+            with self._context.current():
+                self._device = None
+            self._context.close()
+
+
+def primary_device() -> Gpu:
+    """What the first GPU is.
+
+    Raises:
+        MissingLibraryError: PyCUDA is not installed.
+        UnavailableError: there is no usable GPU.
+    """
+    context = CudaContext()
+    try:
+        return context.gpu()
+    finally:
+        context.close()
+
+
+def _driver() -> Any:
+    try:
+        import pycuda.driver
+    except ImportError as error:
+        raise MissingLibraryError(f"PyCUDA cannot be loaded ({error}). {_REMEDY}") from error
+    return pycuda.driver

@@ -1,0 +1,1 @@
+"""ONNX in, quantised ONNX out: ranges, Q/DQ placement, FP16 casts and sensitivity."""
