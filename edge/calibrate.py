@@ -23,7 +23,7 @@ MOST_BLOCKS_BACK = 8
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a candidate must keep of the FP32 model; the limits are DESIGN's.
+    """What a candidate must keep of the FP32 model; docs/decisions/0009 has the evidence.
 
     Attributes:
         f1_50: least agreement at IoU 0.50: is it still found?

@@ -70,7 +70,12 @@ class ImageSet:
     @cached_property
     def selection(self) -> Selection:
         """Which images calibrate, which are held out for the gate, and which are neither."""
-        return select(self.features, calibrate=self._calibrate, classes=self._classes())
+        return select(
+            self.features,
+            calibrate=self._calibrate,
+            classes=self._classes(),
+            labels=self._names,
+        )
 
     @property
     def left_out(self) -> dict[str, str]:

@@ -52,8 +52,8 @@ class ClassAgreement:
 class Agreement:
     """How far a candidate finds what the FP32 model finds, at the service's threshold.
 
-    Greedy, class-aware matching over all images together. With no reference box there is no
-    evidence: the scores are None, never 1.
+    Greedy, class-aware matching over all images together. Where neither model found anything
+    there is no evidence: the scores are None, never 1. Where only the candidate did they are 0.
 
     Attributes:
         f1_50: F1 at IoU 0.50, with its interval.

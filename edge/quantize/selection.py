@@ -13,9 +13,9 @@ from edge.quantize.coverage import Points, farthest, kinds, points_of
 from edge.vision.features import Features, blurred, is_black, is_blank, near_duplicates
 
 LEAST_FOR_INT8 = 8
-"""Calibration images under which INT8 is refused (DESIGN.md, the precision ladder)."""
+"""Calibration images under which INT8 is refused (docs/decisions/0009)."""
 ADVISED = 100
-"""Calibration images under which a warning is due (DESIGN.md, the precision ladder)."""
+"""Calibration images under which a warning is due (docs/decisions/0009)."""
 LEAST_HELD_OUT = 50
 """Images held out where there are more than calibration wants: the gate judges 50 boxes and more,
 and many images of a good line show none."""

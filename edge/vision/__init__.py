@@ -1,1 +1,4 @@
-"""Arrays to arrays: letterbox, decode, suppression, drawing. No clock, no file, no thread."""
+"""Arrays to arrays: letterbox, decode, suppression, matching, agreement, features, drawing.
+
+No clock, no file, no thread.
+"""

@@ -14,12 +14,12 @@ from edge.core.types import Detections
 from edge.vision.matching import match
 
 FOUND_IOU = 0.50
-"""Overlap from which a box counts as found again (DESIGN.md, the precision ladder)."""
+"""Overlap from which a box counts as found again (docs/decisions/0009)."""
 IN_PLACE_IOU = 0.85
 """Overlap from which it counts as still in place: a graph that lost 23 points of mAP kept an F1 of
-0.983 at IoU 0.50, and fell to 0.222 here (FIELD.md, measured)."""
+0.983 at IoU 0.50, and fell to 0.222 here (docs/decisions/0009)."""
 LEAST_BOXES = 50
-"""Reference boxes under which nothing is proven (DESIGN.md, the precision ladder)."""
+"""Reference boxes under which nothing is proven (docs/decisions/0009)."""
 LEAST_CLASS_BOXES = 10
 """The same for each class that the model knows and the set shows."""
 RESAMPLES = 1000

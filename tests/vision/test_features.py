@@ -152,6 +152,10 @@ def thumbnails(*levels: int) -> Thumbnails:
     return np.stack([np.full((32, 32), level, np.uint8) for level in levels])
 
 
+ONE_SPOT = thumbnails(9, 9)
+ONE_SPOT[1, 20, 20] = 60
+
+
 @pytest.mark.parametrize(
     ("images", "expected"),
     [
@@ -160,6 +164,7 @@ def thumbnails(*levels: int) -> Thumbnails:
         pytest.param(thumbnails(9, 9), {1: 0}, id="the later one goes"),
         pytest.param(thumbnails(9, 13), {1: 0}, id="at the limit"),
         pytest.param(thumbnails(9, 14), {}, id="beyond it"),
+        pytest.param(ONE_SPOT, {}, id="alike but for one spot"),
         pytest.param(thumbnails(14, 9, 14, 9), {2: 0, 3: 1}, id="two scenes"),
         pytest.param(thumbnails(0, 3, 6, 9), {1: 0, 3: 2}, id="a slow drift is not one image"),
         pytest.param(thumbnails(*[7] * 500), dict.fromkeys(range(1, 500), 0), id="a frozen camera"),
