@@ -188,6 +188,8 @@ class Ladder:
         if not scored:
             return None
         best = max(scored, key=_rung_quality)
+        if best.score and not judge(best.score, self._reference_map, (), self._gate):
+            return None  # it lacks proof, not precision: FP16 layers bring no more boxes
         method = next(m for m in methods if best.candidate == f"int8 {m}")
         blocks = self._steps.blocks_by_noise(method)
         for count in range(1, min(MOST_BLOCKS_BACK, len(blocks) - 1) + 1):
@@ -273,7 +275,8 @@ def _praise(score: Score, reference_map: float | None, doubts: Sequence[str]) ->
         agreement = score.agreement
         words.append(f"agreement {agreement.f1_50:.3f} / {agreement.f1_85:.3f}")
     if reference_map is not None and score.map is not None:
-        words.append(f"mAP50-95 {(score.map - reference_map) * 100:+.2f} points")
+        points = round((score.map - reference_map) * 100, 2) + 0.0  # never "-0.00"
+        words.append(f"mAP50-95 {points:+.2f} points")
     if doubts:
         words.append(f"accepted though unproven: {'; '.join(doubts)}")
     return ", ".join(words) or "the reference itself"

@@ -115,6 +115,7 @@ def test_int8_that_collapses_is_never_published(home: Path, published: Any) -> N
     assert report["bundle"] is None
     assert report["ladder"][0]["agreement"]["f1_50"] < 0.5
     assert not any(rung["passed"] for rung in report["ladder"])
+    assert "Nothing is published" in (home / report["page"]).read_text()
     assert current(home) == before
 
 

@@ -139,6 +139,13 @@ def test_too_little_evidence_holds_back_int8_but_not_fp16(workshop: Workshop) ->
     assert all(rung.unproven for rung in outcome.ladder)
 
 
+def test_no_layer_goes_back_to_fp16_for_want_of_evidence(workshop: Workshop) -> None:
+    workshop.doubts = ("12 reference boxes, fewer than 50",)
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8")
+    assert outcome.chosen is None
+    assert {rung.precision for rung in outcome.ladder} == {Precision.INT8}
+
+
 def test_an_operator_may_accept_what_is_unproven_and_the_report_says_so(
     workshop: Workshop,
 ) -> None:

@@ -39,6 +39,8 @@ from edge.report.extras import PageExtras
 
 Told = Callable[[str, int, int], None]
 SENSITIVITY_IMAGES = 4
+REFUSED = "refused"
+"""Folder of the last report that published nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,13 @@ class _Build:
         ladder = Ladder(steps, self._request.gate, referee.reference_score.map)
         outcome = ladder.descend(self._request.asked, self._methods(), neck=self._request.neck)
         report = self._report(outcome)
-        bundle = None
-        if outcome.chosen is not None:
-            bundle = self._published(outcome.chosen, outcome.scored, report)
-        return {**summary(report, bundle), "report": plain(report)}
+        folder = self._work if outcome.chosen else self._request.out / REFUSED
+        folder.mkdir(exist_ok=True)
+        write_json(report, folder / "report.json")
+        write_page(report, self._extras(outcome), folder / "report.html")
+        bundle = self._published(outcome.chosen, report) if outcome.chosen else None
+        page = (bundle or folder) / "report.html"
+        return {**summary(report, bundle), "page": str(page), "report": plain(report)}
 
     def _methods(self) -> tuple[RangeMethod, ...]:
         """No INT8 from a handful of images: their ranges say nothing of the others'."""
@@ -222,12 +227,8 @@ class _Build:
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
         )
 
-    def _published(
-        self, chosen: Candidate, scored: Sequence[Candidate], report: BuildReport
-    ) -> Path:
+    def _published(self, chosen: Candidate, report: BuildReport) -> Path:
         """Everything that proves it into one folder, and one rename."""
-        write_json(report, self._work / "report.json")
-        write_page(report, self._extras(chosen, scored), self._work / "report.html")
         files = {
             "engine.onnx": chosen.model,
             "fallback.onnx": self._request.model,
@@ -250,12 +251,14 @@ class _Build:
         publish(self._request.out, bundle)
         return bundle
 
-    def _extras(self, chosen: Candidate, scored: Sequence[Candidate]) -> PageExtras:
+    def _extras(self, outcome: Outcome) -> PageExtras:
+        """Of every candidate, the quantised ones first: their differences are the telling ones."""
         referee, selection = self._referee, self._images.selection
-        others = [candidate for candidate in scored if candidate != chosen]
-        shown = [(one.name, referee.findings[one.model]) for one in (chosen, *others)]
+        order = sorted(outcome.scored, key=lambda c: (c.method is None, c != outcome.chosen))
+        shown = [(one.name, referee.findings[one.model]) for one in order]
         used = Used(selection.calibration, selection.held_out, self._images.left_out)
-        ranges = {str(m): self._ranges(m) for m in self._request.methods} if chosen.method else {}
+        tried = {one.method for one in order if one.method}
+        ranges = {str(method): self._ranges(method) for method in tried}
         histograms = few_histograms(self._histograms, ranges) if ranges else ()
         return page_extras(referee, shown, used, self._images.frames, histograms)
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-
-import numpy as np
 
 from edge.app.referee import Findings, Referee
 from edge.core.errors import EdgeError
 from edge.core.types import Frame
 from edge.quantize.collect import Histograms
 from edge.report.curves import precision_recall
+from edge.report.differences import score_pairs, worst_images
 from edge.report.extras import (
     Curve,
     Disagreement,
     PageExtras,
     Role,
-    ScorePairs,
     TensorHistogram,
     Thumbnail,
 )
 from edge.report.pictures import thumbnail
-from edge.vision.matching import match
 
 WORST = 6
 MOST_THUMBNAILS = 120
@@ -59,7 +55,9 @@ def page_extras(
     """
     return PageExtras(
         curves=tuple(_curves(referee, shown)),
-        scores=tuple(_pairs(referee, name, found) for name, found in shown[:3]),
+        scores=tuple(
+            score_pairs(name, referee.reference.service, found.service) for name, found in shown[:3]
+        ),
         histograms=histograms,
         disagreements=tuple(_disagreements(referee, *shown[0], frames)) if shown else (),
         contact_sheet=tuple(_contact_sheet(used, frames)),
@@ -94,44 +92,30 @@ def _curves(referee: Referee, shown: Sequence[tuple[str, Findings]]) -> Iterator
         yield precision_recall(name, found.scoring, referee.truths, referee.labels)
 
 
-def _pairs(referee: Referee, name: str, found: Findings) -> ScorePairs:
-    reference: list[float] = []
-    scores: list[float] = []
-    for image, seen in referee.reference.service.items():
-        pairs = match(seen, found.service[image], 0.5).pairs
-        reference.extend(seen.scores[pairs[:, 0]].tolist())
-        scores.extend(found.service[image].scores[pairs[:, 1]].tolist())
-    return ScorePairs(name, reference, scores)
-
-
 def _disagreements(
     referee: Referee, name: str, found: Findings, frames: Frames
 ) -> Iterator[Disagreement]:
-    """The images with most boxes missed, added, or moved out of place."""
-
-    def badness(image: str) -> float:
-        seen, other = referee.reference.service[image], found.service[image]
-        matches = match(seen, other, 0.5)
-        alone = len(seen) + len(other) - 2 * len(matches.pairs)
-        return alone + float(np.sum(1 - matches.ious))
-
-    worst = sorted(referee.reference.service, key=badness, reverse=True)[:WORST]
-    for image, frame in frames([image for image in worst if badness(image) > 0]):
-        yield Disagreement(
-            frame.bgr(), referee.reference.service[image], found.service[image], name, image
-        )
+    reference = referee.reference.service
+    for image, frame in frames(worst_images(reference, found.service, WORST)):
+        yield Disagreement(frame.bgr(), reference[image], found.service[image], name, image)
 
 
 def _contact_sheet(used: Used, frames: Frames) -> Iterator[Thumbnail]:
-    reason_of = dict(islice(used.left_out.items(), MOST_THUMBNAILS // 4))
+    share = MOST_THUMBNAILS // 4
     roles: tuple[tuple[str, Role], ...] = (
-        *((name, "left_out") for name in reason_of),
-        *((name, "held_out") for name in used.held_out[: MOST_THUMBNAILS // 4]),
-        *((name, "calibration") for name in used.calibration[: MOST_THUMBNAILS // 2]),
+        *((name, "left_out") for name in _spread(tuple(used.left_out), share)),
+        *((name, "held_out") for name in _spread(used.held_out, share)),
+        *((name, "calibration") for name in _spread(used.calibration, 2 * share)),
     )
     for name, role in roles:
         try:
             ((_, frame),) = frames([name])
         except EdgeError:  # what cannot be read has no picture; the page names it all the same
             continue
-        yield Thumbnail(name, thumbnail(frame.bgr()), role, reason_of.get(name, ""))
+        yield Thumbnail(name, thumbnail(frame.bgr()), role, used.left_out.get(name, ""))
+
+
+def _spread(names: Sequence[str], most: int) -> Sequence[str]:
+    """At most so many of the names, evenly from first to last."""
+    step = max(1, -(-len(names) // most))
+    return names[::step]

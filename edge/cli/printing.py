@@ -134,9 +134,9 @@ def build(report: dict[str, Any]) -> None:
     """What a build came to."""
     if report["bundle"] is None:
         _OUT.print("[bold red]Nothing was published:[/] no candidate passed the gate.")
-        return
-    _OUT.print(f"[bold green]Published {report['precision']}:[/] {escape(report['bundle'])}")
-    _OUT.print(f"[dim]report[/] {escape(str(Path(report['bundle']) / 'report.html'))}")
+    else:
+        _OUT.print(f"[bold green]Published {report['precision']}:[/] {escape(report['bundle'])}")
+    _OUT.print(f"[dim]report[/] {escape(report['page'])}")
     for warning in report["report"]["warnings"]:
         _ERR.print(f"[yellow]warning:[/] {escape(warning)}")
 

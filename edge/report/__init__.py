@@ -1,1 +1,1 @@
-"""Scores to pages: ground truth in, mean average precision out."""
+"""Scores to pages: mean average precision from ground truth, and the report of a build."""

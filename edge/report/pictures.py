@@ -149,7 +149,7 @@ def _region(case: Disagreement, found: Differences) -> tuple[int, int, int, int]
         return 0, 0, columns, rows
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     share = float(((high - low) / (columns, rows)).max()) * 1.6
-    share = min(1.0, max(share, 0.3, min(1.0, 320 / columns)))
+    share = min(1.0, max(share, 0.4, min(1.0, 320 / columns)))
     width, height = max(1, round(columns * share)), max(1, round(rows * share))
     middle = (low + high) / 2
     left = int(np.clip(middle[0] - width / 2, 0, columns - width))

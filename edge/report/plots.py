@@ -39,7 +39,10 @@ def precision_recall(curves: Sequence[Curve]) -> Html:
         for i, curve in enumerate(shown)
     ]
     entries = [
-        (line_style(i), f"{curve.candidate}, area {share(float(np.mean(curve.precision)))}")
+        (
+            line_style(i),
+            f"{_short(curve.candidate, 44)}, area {share(float(np.mean(curve.precision)))}",
+        )
         for i, curve in enumerate(shown)
     ]
     drawn = el("g", list(reversed(lines)), class_="lines")  # the first, FP32, lies on top
@@ -222,4 +225,8 @@ def _count(value: float) -> str:
 
 
 def _short(name: str, most: int) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+    """A name with its middle left out: candidates of a ladder differ at the end."""
+    if len(name) <= most:
+        return name
+    tail = most * 3 // 5
+    return f"{name[: most - 1 - tail]}…{name[-tail:]}"

@@ -46,7 +46,7 @@ def ladder(report: BuildReport) -> Html:
 
 def _rung(report: BuildReport, rung: Rung) -> Html:
     score, beyond = rung.score, beyond_limit(report, rung)
-    found = score.agreement if score else None
+    found, outcome = score.agreement if score else None, _outcome(report, rung)
     return el(
         "tbody",
         el(
@@ -62,23 +62,27 @@ def _rung(report: BuildReport, rung: Rung) -> Html:
             _number(amount(rung.size_mb)),
         ),
         el("tr", el("td", rung.reason, colspan=9), class_="reason"),
-        class_="passed" if rung.passed else "failed",
+        class_="passed" if rung.passed else "unproven" if outcome is None else "failed",
         data_published=rung == published_rung(report),
     )
 
 
 def badges(report: BuildReport, rung: Rung) -> Html:
     """A candidate's verdict in a word or two."""
+    words = [_outcome(report, rung), ("Unproven", "warn") if rung.unproven else None]
+    shown = [el("span", pair[0], class_=f"badge {pair[1]}") for pair in words if pair]
+    return join([shown[0], *[[" ", badge] for badge in shown[1:]]])
+
+
+def _outcome(report: BuildReport, rung: Rung) -> tuple[str, str] | None:
+    """Word and tone; None where thin evidence alone kept it back: that is no failure."""
     if rung == published_rung(report):
-        word, tone = "Published", "good filled"
-    elif rung.passed:
-        word, tone = "Passed", "good"
-    elif rung.score is None:
-        word, tone = "Not made", "bad"
-    else:
-        word, tone = "Failed", "bad"
-    unproven = el("span", "Unproven", class_="badge warn") if rung.unproven else None
-    return join([el("span", word, class_=f"badge {tone}"), " ", unproven])
+        return "Published", "good filled"
+    if rung.passed:
+        return "Passed", "good"
+    if rung.score is None:
+        return "Not made", "bad"
+    return ("Failed", "bad") if beyond_limit(report, rung) or not rung.unproven else None
 
 
 def agreement(report: BuildReport) -> Html:

@@ -67,9 +67,19 @@ def published_rung(report: BuildReport) -> Rung | None:
 
 
 def closest_rung(report: BuildReport) -> Rung | None:
-    """The quantised candidate that kept most of FP32: boxes in place first, then mAP."""
+    """The quantised candidate nearest to passing.
+
+    That is one without a number beyond the limits, if there is one; then the one whose boxes are
+    most in place; then the one with the best mAP.
+    """
+
+    def nearness(rung: Rung) -> tuple[bool, float, float]:
+        found = rung.score.agreement if rung.score else None
+        in_place = (found.f1_85 if found else None) or 0.0
+        return not beyond_limit(report, rung), in_place, (rung.score and rung.score.map) or 0.0
+
     scored = [rung for rung in report.ladder if rung.precision in QUANTISED and rung.score]
-    return max(scored, key=_quality, default=None)
+    return max(scored, key=nearness, default=None)
 
 
 def limit(report: BuildReport, name: str) -> float | None:
@@ -104,11 +114,6 @@ def _beyond(report: BuildReport, rung: Rung) -> Iterator[Measure]:
 
 def _under(value: float | None, least: float | None) -> bool:
     return value is not None and least is not None and value < least
-
-
-def _quality(rung: Rung) -> tuple[float, float]:
-    agreement = rung.score.agreement if rung.score else None
-    return ((agreement and agreement.f1_85) or 0.0, (rung.score and rung.score.map) or 0.0)
 
 
 def _quantised(report: BuildReport, rung: Rung) -> Verdict:
@@ -172,7 +177,10 @@ def _fallback(report: BuildReport, rung: Rung) -> Verdict:
         "Unproven" if unproven else "Fallback",
         f"{name} is published; INT8 is unproven" if unproven else f"{name} is published, not INT8",
         (_why_not_quantised(report, tried), _evidence(report, rung)),
-        ("The published model is safe to use, only slower than INT8.", *_remedies(unproven)),
+        (
+            "The published model can be used as it is; INT8 would only be faster and smaller.",
+            *_remedies(unproven),
+        ),
         rung,
     )
 

@@ -98,16 +98,17 @@ def evidence(agreement: Agreement, *, shown: Collection[int] | None = None) -> l
     lacking = []
     if agreement.reference_boxes < LEAST_BOXES:
         lacking.append(
-            f"FP32 found {agreement.reference_boxes} boxes in {agreement.images} held-out images; "
-            f"at least {LEAST_BOXES} are needed. Add images that show what is to be found"
+            f"FP32 found {agreement.reference_boxes} boxes in {agreement.images} held-out images, "
+            f"at least {LEAST_BOXES} are needed"
         )
-    for class_id, each in enumerate(agreement.per_class):
-        is_shown = each.reference_boxes > 0 if shown is None else class_id in shown
-        if is_shown and each.reference_boxes < LEAST_CLASS_BOXES:
-            lacking.append(
-                f"FP32 found {each.reference_boxes} boxes of {each.label!r} in the held-out "
-                f"images; at least {LEAST_CLASS_BOXES} are needed. Add images that show it"
-            )
+    thin = [
+        f"{each.label} {each.reference_boxes}"
+        for class_id, each in enumerate(agreement.per_class)
+        if (each.reference_boxes > 0 if shown is None else class_id in shown)
+        and each.reference_boxes < LEAST_CLASS_BOXES
+    ]
+    if thin:
+        lacking.append(f"too few of {', '.join(thin)} (at least {LEAST_CLASS_BOXES} each)")
     return lacking
 
 

@@ -183,15 +183,17 @@ def test_f1_is_that_of_the_pairs_of_all_images(sets: list[tuple[Detections, Dete
         pytest.param(
             (0, 0),
             {0, 1},
-            ["0 boxes in 1 held-out", "0 boxes of 'dent'", "0 boxes of 'scratch'"],
+            ["0 boxes in 1 held-out", "too few of dent 0, scratch 0"],
             id="nothing found of what the labels show",
         ),
         pytest.param((LEAST_BOXES, 0), None, [], id="enough, one class never found"),
         pytest.param((LEAST_BOXES, 0), {0}, [], id="enough, one class not in the set"),
-        pytest.param((LEAST_BOXES, 0), {0, 1}, ["0 boxes of 'scratch'"], id="a class is missed"),
+        pytest.param(
+            (LEAST_BOXES, 0), {0, 1}, ["too few of scratch 0 (at least 10"], id="a class is missed"
+        ),
         pytest.param((LEAST_BOXES - 1, 0), None, ["49 boxes in 1"], id="one too few"),
         pytest.param(
-            (LEAST_BOXES, LEAST_CLASS_BOXES - 1), None, ["9 boxes of 'scratch'"], id="a thin class"
+            (LEAST_BOXES, LEAST_CLASS_BOXES - 1), None, ["too few of scratch 9"], id="a thin class"
         ),
         pytest.param((LEAST_BOXES, LEAST_CLASS_BOXES), {0, 1}, [], id="enough of both"),
     ],
