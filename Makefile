@@ -1,5 +1,5 @@
 # make demo    camera to live detections in a browser, on any machine: no GPU, no camera
-# make test    every check that CI runs, but for the export step's; `make test EXTRAS=export` runs those too
+# make test    every check; EXTRAS=export,rtx adds those of Ultralytics' export and of TensorRT-RTX's builder, as CI does
 # make bench   the README's tables, measured on this machine (minutes)
 # make soak    100,000 frames: memory, threads and file descriptors stay flat (minutes)
 
@@ -14,6 +14,8 @@ VISION  ?= torchvision==0.28.0
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
 # JetPack's own tensorrt and cv2 are seen through the system's packages and never shadowed (README, "On a Jetson").
+comma   := ,
+TESTED  := $(VENV)/installed-test$(addprefix -,$(subst $(comma),-,$(EXTRAS)))
 JETSON  := $(findstring tegra,$(shell uname -r))
 
 TEST_PACKAGES := chromium fonts-dejavu-core gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
@@ -34,7 +36,7 @@ endef
 demo: $(VENV)/installed
 	@if [ -t 1 ]; then exec $(BIN)/edge demo; else exec $(BIN)/edge demo --seconds 30 --json -; fi
 
-test: $(VENV)/installed-test$(EXTRAS)
+test: $(TESTED)
 	@$(call need,$(TEST_PACKAGES),true)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -46,7 +48,7 @@ bench: $(VENV)/installed
 	$(BIN)/edge bench --viewers 20 --fps 10 --seconds 480 --json -
 	$(BIN)/edge bench --viewers 20 --fps 30 --seconds 480 --json -
 
-soak: $(VENV)/installed-test
+soak: $(TESTED)
 	$(BIN)/python -m tests.soak
 
 $(VENV)/bin/python:
@@ -59,14 +61,9 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	$(PIP) install -q -e .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -q -e '.[test]'
-	@touch $@ $(VENV)/installed
-
-$(VENV)/installed-testexport: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -q $(TORCH)
-	$(PIP) install -q --no-deps $(VISION)
-	$(PIP) install -q -e '.[test,export]'
+$(TESTED): $(VENV)/bin/python pyproject.toml
+	$(if $(findstring export,$(EXTRAS)),$(PIP) install -q $(TORCH) && $(PIP) install -q --no-deps $(VISION))
+	$(PIP) install -q -e '.[test$(addprefix $(comma),$(EXTRAS))]'
 	@touch $@ $(VENV)/installed $(VENV)/installed-test
 
 clean:

@@ -25,6 +25,8 @@ BINS = 2048
 """As in NVIDIA's "8-bit Inference with TensorRT" (GTC 2017)."""
 
 MOST_MAXIMA = 16
+_SMALLEST_LIMIT = 2.0**-16
+"""Where a histogram begins to double; an activation that stays below is as good as dead."""
 _STRIDE = 7
 _SAMPLED_FROM = 1 << 16
 
@@ -38,7 +40,7 @@ class TensorHistogram:
 
     Attributes:
         counts: of absolute values, int64 (2048,), equal bins over 0..``limit``.
-        limit: upper end of the histogram, a power of two above every value; 0 while all are 0.
+        limit: upper end of the histogram, a power of two above every absolute value.
         low: smallest value.
         high: largest value.
         values: how many values were seen. Tensors from 65,536 values on give every 7th of them to
@@ -49,7 +51,7 @@ class TensorHistogram:
     """
 
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
-    limit: float = 0.0
+    limit: float = _SMALLEST_LIMIT
     low: float = math.inf
     high: float = -math.inf
     values: int = 0
@@ -80,10 +82,7 @@ class TensorHistogram:
 
     def _grow(self, amax: float) -> None:
         """Make the range exceed a value: it doubles, and every two bins become one."""
-        wanted = math.ldexp(1.0, math.frexp(amax)[1]) if amax else 0.0
-        if self.limit == 0.0:  # so far every value was 0, which is in the first bin of any range
-            self.limit = wanted
-        while self.limit < wanted:
+        while self.limit <= amax:
             self.counts[: BINS // 2] = self.counts.reshape(-1, 2).sum(axis=1)
             self.counts[BINS // 2 :] = 0
             self.limit *= 2
@@ -206,9 +205,5 @@ def _sampled(activation: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _binned(values: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
     """Counts of absolute values over 0..limit, all below it. An int cast is a floor here."""
-    if limit == 0.0:
-        counts = np.zeros(BINS, np.int64)
-        counts[0] = values.size
-        return counts
     bins = np.abs(values * np.float32(BINS / limit)).astype(np.intp)
     return np.bincount(bins, minlength=BINS).astype(np.int64, copy=False)

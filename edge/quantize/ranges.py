@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.core.build import RANGE_METHODS, RangeMethod
+from edge.core.build import RangeMethod
 from edge.core.errors import DataError, InputMissingError
 from edge.quantize.collect import Histograms, TensorHistogram
 
@@ -180,7 +180,6 @@ _METHODS: dict[RangeMethod, Callable[[TensorHistogram], float]] = {
     "mse": _mse,
     "entropy": _entropy,
 }
-assert set(_METHODS) == set(RANGE_METHODS)
 
 
 def _read(path: Path) -> dict[str, Any]:
