@@ -7,7 +7,7 @@ would make a context of its own, which TensorRT and other users of the GPU do no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +30,11 @@ class Gpu:
         name: as the driver gives it.
         compute_capability: e.g. ``8.7``.
         cuda: newest version of CUDA that the driver offers.
-        free_bytes: memory that is free now.
     """
 
     name: str
     compute_capability: str
     cuda: str
-    free_bytes: int
 
 
 class CudaContext:
@@ -53,38 +51,25 @@ class CudaContext:
             UnavailableError: there is no usable GPU.
         """
         self._cuda = _driver()
-        try:
-            self._cuda.init()
-            self._device = self._cuda.Device(0)
-            self._context = self._device.retain_primary_context()
-        except self._cuda.Error as error:
-            raise UnavailableError(
-                f"CUDA finds no usable GPU ({error}). Check the driver: nvidia-smi, or on a "
-                "Jetson: tegrastats"
-            ) from error
+        device = _first_device(self._cuda)
+        with _explained(self._cuda):
+            self._context = device.retain_primary_context()
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Make it the calling thread's context for the time of a ``with`` block."""
+        """Make it the calling thread's context for the time of a ``with`` block.
+
+        Raises:
+            UnavailableError: a call to CUDA inside failed.
+        """
         if self._context is None:
             raise ValueError("CUDA context used after close()")
         self._context.push()
         try:
-            yield
+            with _explained(self._cuda):
+                yield
         finally:
             self._context.pop()
-
-    def gpu(self) -> Gpu:
-        """What this GPU is."""
-        with self.current():
-            free, _ = self._cuda.mem_get_info()
-        offered = self._cuda.get_driver_version()
-        return Gpu(
-            name=self._device.name(),
-            compute_capability=".".join(str(part) for part in self._device.compute_capability()),
-            cuda=f"{offered // 1000}.{offered % 1000 // 10}",
-            free_bytes=free,
-        )
 
     def buffer(self, shape: tuple[int, ...]) -> DeviceBuffer:
         """Memory for a float32 tensor, on the GPU and pinned on the host; call it while current."""
@@ -98,8 +83,9 @@ class CudaContext:
     def close(self) -> None:
         """Give the context back; whatever lives in it must be gone. Safe to call twice."""
         if self._context is not None:
+            with suppress(self._cuda.Error):  # of another thread: given back when the process ends
+                self._context.detach()
             self._context = None
-            self._device = None
 
 
 class DeviceBuffer:
@@ -156,18 +142,38 @@ class CalibrationUpload:
             self._context.close()
 
 
-def primary_device() -> Gpu:
+def first_gpu() -> Gpu:
     """What the first GPU is.
 
     Raises:
         MissingLibraryError: PyCUDA is not installed.
         UnavailableError: there is no usable GPU.
     """
-    context = CudaContext()
+    cuda = _driver()
+    device = _first_device(cuda)
+    offered = cuda.get_driver_version()  # 12020 is 12.2: cuDriverGetVersion()
+    return Gpu(
+        name=device.name(),
+        compute_capability=".".join(str(part) for part in device.compute_capability()),
+        cuda=f"{offered // 1000}.{offered % 1000 // 10}",
+    )
+
+
+def _first_device(cuda: Any) -> Any:
+    with _explained(cuda):
+        cuda.init()
+        return cuda.Device(0)
+
+
+@contextmanager
+def _explained(cuda: Any) -> Iterator[None]:
     try:
-        return context.gpu()
-    finally:
-        context.close()
+        yield
+    except cuda.Error as error:
+        raise UnavailableError(
+            f"the GPU cannot be used: {error}. Check its driver: nvidia-smi, or on a Jetson: "
+            "tegrastats"
+        ) from error
 
 
 def _driver() -> Any:

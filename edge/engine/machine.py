@@ -26,10 +26,10 @@ def this_machine(runtime: Runtime, *, power_mode: str | None = None) -> Machine:
         return Machine(
             runtime=runtime, runtime_version=_onnxruntime_version(), power_mode=power_mode
         )
-    from edge.engine.cuda import primary_device
+    from edge.engine.cuda import first_gpu
     from edge.engine.tensorrt_api import load_tensorrt
 
-    device = primary_device()
+    device = first_gpu()
     return Machine(
         runtime=runtime,
         runtime_version=load_tensorrt().version_text,

@@ -172,19 +172,19 @@ def _parse(trt: TensorRt, model: Model, network: Any, log: TensorRtLog) -> None:
     parser = trt.module.OnnxParser(network, log.logger)
     if parser.parse(model.content):
         return
-    errors = [parser.get_error(number) for number in range(parser.num_errors)]
-    lines = dict.fromkeys(_error_line(error, model) for error in errors[:_MOST_PARSER_ERRORS])
+    problems = [parser.get_error(number) for number in range(parser.num_errors)]
+    lines = dict.fromkeys(_described(each, model) for each in problems[:_MOST_PARSER_ERRORS])
     raise DataError(f"{model.path}: {trt.name} cannot read it: {'; '.join(lines) or log.last()}")
 
 
-def _error_line(error: Any, model: Model) -> str:
+def _described(problem: Any, model: Model) -> str:
     """One parser error, with the node it is about: 8.6 tells only its number."""
     nodes = onnx.load_model_from_string(model.content).graph.node
-    place = error.node()
+    place = problem.node()
     if not 0 <= place < len(nodes):
-        return str(error.desc())
+        return str(problem.desc())
     node = nodes[place]
-    return f"node {place} {node.name!r} ({node.op_type}): {error.desc()}"
+    return f"node {place} {node.name!r} ({node.op_type}): {problem.desc()}"
 
 
 def _configured(trt: TensorRt, builder: Any, request: BuildRequest) -> Any:
@@ -251,10 +251,10 @@ def _load_timing(trt: TensorRt, config: Any, request: BuildRequest) -> Path | No
 
 
 def _gpu() -> str:
-    from edge.engine.cuda import primary_device
+    from edge.engine.cuda import first_gpu
 
     try:
-        gpu = primary_device()
+        gpu = first_gpu()
     except UnavailableError:  # TensorRT-RTX builds without one
         return "no-gpu"
     return f"{gpu.name}-{gpu.compute_capability}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.core.build import Precision
 from edge.core.errors import DataError, UnavailableError
 from edge.core.types import Size, describe
-from edge.engine.cuda import CudaContext, DeviceBuffer
+from edge.engine.cuda import CudaContext, DeviceBuffer, first_gpu
 from edge.engine.inspector import LayerCount, count_layers
 from edge.engine.tensorrt_api import TensorRt, load_tensorrt
 
@@ -36,6 +36,7 @@ class TensorRtEngine:
         """
         self.labels = labels
         self._trt = load_tensorrt()
+        self.description = f"{self._trt.name} {precision.value}, {first_gpu().name}"
         self._log = self._trt.log()
         self._cuda = CudaContext()
         self._runtime: Any = None
@@ -53,8 +54,6 @@ class TensorRtEngine:
         except BaseException:
             self.close()
             raise
-        gpu = self._cuda.gpu()
-        self.description = f"{self._trt.name} {precision.value}, {gpu.name}"
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run one image.

@@ -7,11 +7,11 @@ from collections import deque
 from typing import Any
 
 _log = logging.getLogger(__name__)
-_KEPT = 20
+_KEPT = 3  # messages for an error's text; one fault brings a handful
 
 
 class TensorRtLog:
-    """A logger for TensorRT that keeps its last errors.
+    """A logger for TensorRT that keeps its last errors and warnings.
 
     Attributes:
         logger: what TensorRT's constructors take; it must outlive what they make.
@@ -20,24 +20,25 @@ class TensorRtLog:
     def __init__(self, module: Any, name: str) -> None:
         """Prepare one for a TensorRT module, called ``name`` in the log."""
         self._errors: deque[str] = deque(maxlen=_KEPT)
-        self.logger = _logger(module, name, self._errors)
+        self._warnings: deque[str] = deque(maxlen=_KEPT)
+        self.logger = _logger(module, name, self._errors, self._warnings)
 
     def last(self) -> str:
-        """Its last errors on one line, for a message."""
-        return "; ".join(dict.fromkeys(self._errors)) or "it gave no reason"
+        """Its last errors on one line, for a message; a missing GPU is only a warning to it."""
+        return "; ".join(dict.fromkeys(self._errors or self._warnings)) or "it gave no reason"
 
 
-def _logger(module: Any, name: str, errors: deque[str]) -> Any:
+def _logger(module: Any, name: str, errors: deque[str], warnings: deque[str]) -> Any:
     base: Any = module.ILogger
-    bad = (base.INTERNAL_ERROR, base.ERROR)
+    kept = {base.INTERNAL_ERROR: errors, base.ERROR: errors, base.WARNING: warnings}
 
     class Logger(base):  # type: ignore[misc]  # TensorRT calls log() by name
         def __init__(self) -> None:
             base.__init__(self)
 
         def log(self, severity: Any, message: str) -> None:
-            if severity in bad:
-                errors.append(message.strip())
+            if severity in kept:
+                kept[severity].append(message.strip())
                 _log.debug("%s: %s", name, message)  # raised by whoever asked for the work
 
     return Logger()
