@@ -19,6 +19,8 @@ from edge.camera.pattern.settings import LineSettings
 from edge.core.errors import DataError
 from edge.core.types import Detections, Size
 
+_SMALL = (cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)  # the same pixels
+
 STEP = 1.43
 """Belt movement between two frames, in pitches: a part shows in few frames, each elsewhere."""
 
@@ -100,7 +102,9 @@ def _write_seed(folder: Path, frames: int, size: Size, quality: int, seed: int) 
 
 
 def _write_jpeg(path: Path, line: ProductionLine, index: int, quality: int) -> None:
-    good, data = cv2.imencode(".jpg", line.render(index), (cv2.IMWRITE_JPEG_QUALITY, quality))
+    good, data = cv2.imencode(
+        ".jpg", line.render(index), (cv2.IMWRITE_JPEG_QUALITY, quality, *_SMALL)
+    )
     if not good:
         raise DataError(f"{path}: OpenCV could not encode the image; use a size up to 4096x4096")
     try:
