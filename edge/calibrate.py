@@ -1,70 +1,49 @@
-"""Images -> ranges -> Q/DQ -> scores -> gate: which precision may be published, and why.
+"""Images -> ranges -> Q/DQ -> engine -> scores -> gate: what may be published, and why.
 
-The story of a build without any library of the outside: how a graph is quantised, run and scored
+The story of a build without any library of the outside: how a graph is quantised, built and scored
 is handed in as :class:`Steps`. Every candidate is scored on the held-out images and judged by one
 gate; the ladder descends from INT8 to FP32 and keeps the numbers and the reason of every step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from edge.core.build import RANGE_METHODS, Agreement, Placement, Precision, RangeMethod, Rung, Score
+from edge.core.build import (
+    RANGE_METHODS,
+    Agreement,
+    Asked,
+    Calibrator,
+    Candidate,
+    Placement,
+    Precision,
+    RangeMethod,
+    Rung,
+    Score,
+    Scored,
+)
 from edge.core.errors import EdgeError
-
-Asked = Literal["auto", "int8", "fp16", "fp32"]
+from edge.core.gate import Gate, judge, judge_engine, praise
 
 MOST_BLOCKS_BACK = 8
 """Mixed precision gives up after this many blocks are back in FP16: it must end in minutes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """What a candidate must keep of the FP32 model; docs/decisions/0009 has the evidence.
+class Runtime:
+    """A runtime that runs engines built from graphs, not graphs as they are.
 
     Attributes:
-        f1_50: least agreement at IoU 0.50: is it still found?
-        f1_85: least agreement at IoU 0.85: is it still in place? Tells good from bad where 0.50
-            does not: a graph that lost 23 points of mAP still had 0.983 at IoU 0.50.
-        map_drop: most mAP50-95 it may lose where there are labels, 0..1.
-        accept_unproven: let too little evidence pass, as the operator's own decision.
-    """
-
-    f1_50: float = 0.975
-    f1_85: float = 0.95
-    map_drop: float = 0.005
-    accept_unproven: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One graph of the ladder.
-
-    Attributes:
-        name: unique in a ladder, e.g. ``int8 minmax``.
-        precision: what it computes in.
-        model: the ONNX file.
-        method: how its ranges were found; None without INT8.
-        kept_float: blocks that are back in FP16.
+        name: for people, e.g. ``TensorRT 8.6.0``.
+        build: candidate with a graph -> the same with engine and facts.
+        same: candidate with an engine, its graph -> agreement of their findings.
     """
 
     name: str
-    precision: Precision
-    model: Path
-    method: RangeMethod | None = None
-    kept_float: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What the referee says of a candidate; ``doubts``: why that is too little to judge by."""
-
-    score: Score
-    doubts: tuple[str, ...] = ()
-    engine_ms: float | None = None
+    build: Callable[[Candidate], Candidate]
+    same: Callable[[Candidate], Agreement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +54,10 @@ class Steps:
         model: the FP32 graph, which is also the reference.
         quantised: range method, placement and blocks kept float -> Q/DQ graph.
         half: -> FP16 graph.
-        score: graph -> its score against the reference.
+        score: graph or engine -> its score against the reference.
         blocks_by_noise: range method -> blocks, the one that disturbs the head most first.
+        runtime: builds engines; None: graphs are run as they are.
+        own: the model's own Q/DQ graph, if it came quantised; no ranges are searched then.
         tried: told of every rung as soon as it is judged.
     """
 
@@ -85,6 +66,8 @@ class Steps:
     half: Callable[[], Path]
     score: Callable[[Path], Scored]
     blocks_by_noise: Callable[[RangeMethod], Sequence[str]]
+    runtime: Runtime | None = None
+    own: Path | None = None
     tried: Callable[[Rung], None] = lambda rung: None
 
 
@@ -94,52 +77,35 @@ class Outcome:
 
     Attributes:
         chosen: the candidate to publish; None: nothing passed.
+        fallback: what the service falls back to when it doubts the chosen one; None: the chosen
+            one is not quantised.
         ladder: every step to it.
         scored: every candidate that could be scored, passed or not.
     """
 
     chosen: Candidate | None
+    fallback: Candidate | None
     ladder: tuple[Rung, ...]
     scored: tuple[Candidate, ...]
 
 
-def judge(score: Score, reference_map: float | None, doubts: Sequence[str], gate: Gate) -> str:
-    """Why this score does not pass; empty if it does.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where INT8 candidates come from.
 
-    Args:
-        score: of the candidate on the held-out images.
-        reference_map: mAP50-95 of the FP32 model on the same images, with labels.
-        doubts: reasons why there is too little evidence.
-        gate: the limits.
+    Attributes:
+        methods: ranges for the graph's Q/DQ, one candidate each.
+        calibrators: TensorRT's own, tried where no graph passed.
+        neck: also try the placement that quantises the neck, for speed.
     """
-    failures = list(_agreement_failures(score.agreement, gate))
-    if reference_map is not None and score.map is not None:
-        drop = reference_map - score.map
-        if drop > gate.map_drop:
-            failures.append(f"mAP50-95 fell by {drop * 100:.2f} points (at most {_points(gate)})")
-    if not failures and doubts and not gate.accept_unproven:
-        failures.append(f"unproven: {'; '.join(doubts)}")
-    return "; ".join(failures)
 
-
-def _agreement_failures(agreement: Agreement | None, gate: Gate) -> Iterator[str]:
-    if agreement is None or agreement.f1_50 is None or agreement.f1_85 is None:
-        yield "no evidence: neither model found anything on the held-out images"
-        return
-    for threshold, value, least in (
-        ("0.50", agreement.f1_50, gate.f1_50),
-        ("0.85", agreement.f1_85, gate.f1_85),
-    ):
-        if value < least:
-            yield f"agreement at IoU {threshold} is {value:.4f} (at least {least:g})"
-
-
-def _points(gate: Gate) -> str:
-    return f"{gate.map_drop * 100:g}"
+    methods: Sequence[RangeMethod] = RANGE_METHODS
+    calibrators: Sequence[Calibrator] = ()
+    neck: bool = False
 
 
 class Ladder:
-    """Descends from INT8 to FP32 until a candidate passes."""
+    """Descends from INT8 to FP32 until a candidate passes, as a graph and as an engine."""
 
     def __init__(self, steps: Steps, gate: Gate, reference_map: float | None) -> None:
         """Prepare; ``reference_map`` is the FP32 model's mAP50-95 on the held-out images."""
@@ -147,136 +113,189 @@ class Ladder:
         self._gate = gate
         self._reference_map = reference_map
         self._rungs: list[Rung] = []
-        self._scored: list[Candidate] = []
+        self._scored: dict[str, tuple[Candidate, Scored]] = {}
 
-    def descend(
-        self, asked: Asked, methods: Sequence[RangeMethod] = RANGE_METHODS, *, neck: bool = False
-    ) -> Outcome:
-        """Try what was asked for, most precise promise of speed first.
+    def descend(self, asked: Asked, search: Search | None = None) -> Outcome:
+        """Try what was asked for, the greatest promise of speed first.
 
         Args:
             asked: ``int8`` publishes INT8 or mixed precision, or nothing; ``auto`` descends.
-            methods: range methods to try.
-            neck: also try the placement that quantises the neck, for speed.
+            search: where INT8 candidates come from.
         """
-        chosen = None
+        search = search or Search()
+        chosen = fallback = None
         if asked in ("auto", "int8"):
-            chosen = self._int8(methods, neck) or self._mixed(methods)
+            chosen = self._int8(search) or self._calibrated(search) or self._mixed(search)
+        if chosen is not None:
+            fallback = self._fallback()
         if chosen is None and asked in ("auto", "fp16"):
-            chosen = self._tried("fp16", Precision.FP16, self._steps.half)
+            chosen = self._fp16()
         if chosen is None and asked in ("auto", "fp32"):
-            chosen = self._tried("fp32", Precision.FP32, lambda: self._steps.model)
-        return Outcome(chosen, tuple(self._rungs), tuple(self._scored))
+            chosen = self._fp32()
+        scored = tuple(candidate for candidate, _ in self._scored.values())
+        return Outcome(chosen, fallback, tuple(self._rungs), scored)
 
-    def _int8(self, methods: Sequence[RangeMethod], neck: bool) -> Candidate | None:
-        """Every range method is scored, and the best that passes wins."""
+    def _int8(self, search: Search) -> Candidate | None:
+        """Every range method is scored as a graph; the best that passes is built."""
+        if self._steps.own is not None:
+            own = Candidate("int8 own Q/DQ", Precision.INT8, self._steps.own)
+            return self._built(self._tried(own, lambda: own))
         passed = [
             candidate
-            for method in methods
+            for method in search.methods
             if (candidate := self._quantised(f"int8 {method}", method, "convs"))
         ]
         if not passed:
             return None
         best = max(passed, key=self._quality)
-        if neck and best.method:
-            return self._quantised(f"int8 {best.method} neck", best.method, "neck") or best
-        return best
+        if search.neck and best.method:
+            neck = self._quantised(f"int8 {best.method} neck", best.method, "neck")
+            if built := self._built(neck):
+                return built
+        return self._built(best)
 
-    def _mixed(self, methods: Sequence[RangeMethod]) -> Candidate | None:
-        """The worst blocks go back to FP16, one more at a time, with the best range method."""
-        scored = [rung for rung in self._rungs if rung.score is not None]
-        if not scored:
+    def _calibrated(self, search: Search) -> Candidate | None:
+        """TensorRT's own calibrators: no graph holds their ranges, so only the engine is scored."""
+        runtime = self._steps.runtime
+        if runtime is None:
             return None
-        best = max(scored, key=_rung_quality)
-        if best.score and not judge(best.score, self._reference_map, (), self._gate):
-            return None  # it lacks proof, not precision: FP16 layers bring no more boxes
-        method = next(m for m in methods if best.candidate == f"int8 {m}")
-        blocks = self._steps.blocks_by_noise(method)
-        for count in range(1, min(MOST_BLOCKS_BACK, len(blocks) - 1) + 1):
-            kept = tuple(blocks[:count])
-            name = f"mixed {method} -{' -'.join(kept)}"
-            if candidate := self._quantised(name, method, "convs", kept):
+        for calibrator in search.calibrators:
+            name = f"int8 {calibrator} on {runtime.name}"
+            plain = Candidate(name, Precision.INT8, self._steps.model, calibrator=calibrator)
+            if candidate := self._tried(plain, lambda plain=plain: runtime.build(plain)):  # type: ignore[misc]
                 return candidate
         return None
+
+    def _mixed(self, search: Search) -> Candidate | None:
+        """The worst blocks go back to FP16, one more at a time, with the best range method."""
+        names = [f"int8 {method}" for method in search.methods]
+        scored = [self._scored[name] for name in names if name in self._scored]
+        if not scored:
+            return None
+        best, says = max(scored, key=lambda pair: _quality(pair[1].score))
+        if not judge(says.score, self._reference_map, (), self._gate):
+            return None  # it lacks proof, not precision: FP16 layers bring no more boxes
+        assert best.method
+        blocks = self._steps.blocks_by_noise(best.method)
+        for count in range(1, min(MOST_BLOCKS_BACK, len(blocks) - 1) + 1):
+            kept = tuple(blocks[:count])
+            name = f"mixed {best.method} -{' -'.join(kept)}"
+            candidate = self._quantised(name, best.method, "convs", kept)
+            if candidate and (built := self._built(candidate)):
+                return built
+        return None
+
+    def _fallback(self) -> Candidate | None:
+        """FP16 judges INT8 in service, and takes over; a fallback is proven like anything else."""
+        if self._steps.runtime is None:
+            return Candidate("fp32", Precision.FP32, self._steps.model)
+        return self._fp16() or self._fp32()
+
+    def _fp16(self) -> Candidate | None:
+        # FP16 takes no ranges from images: it is no finding that they show too few boxes.
+        return self._plain(
+            Precision.FP16, self._steps.half, replace(self._gate, accept_unproven=True)
+        )
+
+    def _fp32(self) -> Candidate | None:
+        return self._plain(
+            Precision.FP32, lambda: self._steps.model, replace(self._gate, accept_unproven=True)
+        )
+
+    def _plain(
+        self, precision: Precision, graph: Callable[[], Path], gate: Gate
+    ) -> Candidate | None:
+        """A candidate without INT8: built at once where the runtime builds."""
+        runtime = self._steps.runtime
+        name = precision.value if runtime is None else f"{precision.value} on {runtime.name}"
+        plain = Candidate(name, precision, self._steps.model)
+
+        def make() -> Candidate:
+            candidate = replace(plain, graph=graph())
+            return candidate if runtime is None else runtime.build(candidate)
+
+        return self._tried(plain, make, gate=gate)
 
     def _quantised(
         self, name: str, method: RangeMethod, placement: Placement, kept: tuple[str, ...] = ()
     ) -> Candidate | None:
         precision = Precision.MIXED if kept else Precision.INT8
+        plain = Candidate(name, precision, self._steps.model, method, kept)
         return self._tried(
-            name,
-            precision,
-            lambda: self._steps.quantised(method, placement, kept),
-            method=method,
-            kept=kept,
+            plain, lambda: replace(plain, graph=self._steps.quantised(method, placement, kept))
         )
+
+    def _built(self, graph: Candidate | None) -> Candidate | None:
+        """The engine of a graph that passed, if it is what the graph promised."""
+        runtime = self._steps.runtime
+        if graph is None or runtime is None:
+            return graph
+        plain = replace(graph, name=f"{graph.name} on {runtime.name}")
+        _, promised = self._scored[graph.name]
+
+        def unlike_its_graph(engine: Candidate, scored: Scored) -> str:
+            if engine.facts is not None and engine.facts.int8_layers == 0:
+                return f"none of the engine's {engine.facts.layers} layers runs INT8"
+            same = runtime.same(engine)
+            return judge_engine(scored.score, promised.score, same, self._gate)
+
+        return self._tried(plain, lambda: runtime.build(plain), also=unlike_its_graph)
 
     def _tried(
         self,
-        name: str,
-        precision: Precision,
-        make: Callable[[], Path],
+        plain: Candidate,
+        make: Callable[[], Candidate],
         *,
-        method: RangeMethod | None = None,
-        kept: tuple[str, ...] = (),
+        also: Callable[[Candidate, Scored], str] = lambda candidate, scored: "",
+        gate: Gate | None = None,
     ) -> Candidate | None:
         """Make, score and judge one candidate; None unless it passed. What fails is a rung too."""
         try:
-            model = make()
-            scored = self._steps.score(model)
+            candidate = make()
+            scored = self._steps.score(candidate.file)
+            is_reference = candidate.file == self._steps.model
+            failure = "" if is_reference else self._failure(candidate, scored, also, gate)
         except EdgeError as error:
-            self._add(Rung(name, precision, None, False, f"could not be made: {error}"))
+            reason = f"could not be made: {error}"
+            self._add(Rung(plain.name, plain.precision, None, False, reason))
             return None
-        doubts = () if precision is Precision.FP32 else scored.doubts
-        gate = self._gate if precision is not Precision.FP16 else _without_proof(self._gate)
-        failure = judge(scored.score, self._reference_map, doubts, gate)
-        if precision is Precision.FP32:
-            failure = ""  # it is the reference itself
+        self._scored[candidate.name] = candidate, scored
+        doubts = () if is_reference else scored.doubts
         self._add(
             Rung(
-                name,
-                precision,
+                candidate.name,
+                candidate.precision,
                 scored.score,
                 passed=not failure,
-                reason=failure or _praise(scored.score, self._reference_map, scored.doubts),
+                reason=failure or praise(scored.score, self._reference_map, doubts),
                 engine_ms=scored.engine_ms,
-                size_mb=model.stat().st_size / 1e6,
+                size_mb=candidate.file.stat().st_size / 1e6,
                 unproven=bool(scored.doubts),
+                engine=candidate.facts,
             )
         )
-        candidate = Candidate(name, precision, model, method, kept)
-        self._scored.append(candidate)
         return None if failure else candidate
+
+    def _failure(
+        self,
+        candidate: Candidate,
+        scored: Scored,
+        also: Callable[[Candidate, Scored], str],
+        gate: Gate | None,
+    ) -> str:
+        failure = judge(scored.score, self._reference_map, scored.doubts, gate or self._gate)
+        return failure or also(candidate, scored)
 
     def _add(self, rung: Rung) -> None:
         self._rungs.append(rung)
         self._steps.tried(rung)
 
     def _quality(self, candidate: Candidate) -> tuple[float, float]:
-        return _rung_quality(next(r for r in self._rungs if r.candidate == candidate.name))
+        return _quality(self._scored[candidate.name][1].score)
 
 
-def _without_proof(gate: Gate) -> Gate:
-    """FP16 is the fallback: too few boxes to prove it hold back INT8, not FP16."""
-    return Gate(gate.f1_50, gate.f1_85, gate.map_drop, accept_unproven=True)
-
-
-def _rung_quality(rung: Rung) -> tuple[float, float]:
+def _quality(score: Score) -> tuple[float, float]:
     """Agreement where it counts, then mAP."""
-    score = rung.score
-    if score is None or score.agreement is None:
+    if score.agreement is None:
         return (0.0, 0.0)
     return (score.agreement.f1_85 or 0.0, score.map or 0.0)
-
-
-def _praise(score: Score, reference_map: float | None, doubts: Sequence[str]) -> str:
-    words = []
-    if score.agreement is not None and score.agreement.f1_85 is not None:
-        agreement = score.agreement
-        words.append(f"agreement {agreement.f1_50:.3f} / {agreement.f1_85:.3f}")
-    if reference_map is not None and score.map is not None:
-        points = round((score.map - reference_map) * 100, 2) + 0.0  # never "-0.00"
-        words.append(f"mAP50-95 {points:+.2f} points")
-    if doubts:
-        words.append(f"accepted though unproven: {'; '.join(doubts)}")
-    return ", ".join(words) or "the reference itself"

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from edge.calibrate import Gate, Ladder, Scored, Steps, judge
-from edge.core.build import Agreement, Placement, Precision, RangeMethod, Rung, Score
+from edge.calibrate import Ladder, Runtime, Search, Steps
+from edge.core.build import (
+    Agreement,
+    Candidate,
+    EngineFacts,
+    Placement,
+    Precision,
+    RangeMethod,
+    Rung,
+    Score,
+    Scored,
+)
 from edge.core.errors import DataError
+from edge.core.gate import Gate, judge
 
 REFERENCE_MAP = 0.6
 PROVEN: tuple[str, ...] = ()
@@ -22,6 +33,7 @@ def a_score(f1_85: float = 0.98, f1_50: float = 0.99, map_: float | None = 0.6) 
 
 
 GOOD, COLLAPSED = a_score(), a_score(0.0, 0.02, 0.005)
+ONLY_MINMAX = Search(methods=("minmax",))
 
 
 @dataclass
@@ -34,6 +46,10 @@ class Workshop:
     blocks: tuple[str, ...] = ("head", "neck", "stem")
     refused: Collection[str] = ()
     made: list[str] = field(default_factory=list)
+    builds: bool = False
+    int8_layers: int = 60
+    same: Agreement = field(default_factory=lambda: GOOD.agreement)  # type: ignore[arg-type, return-value]
+    own: bool = False
     rungs: list[Rung] = field(default_factory=list)
 
     def steps(self) -> Steps:
@@ -43,8 +59,15 @@ class Workshop:
             half=lambda: self._file("fp16"),
             score=lambda model: Scored(self.scores.get(model.stem, GOOD), self.doubts),
             blocks_by_noise=lambda method: self.blocks,
+            runtime=Runtime("TRT", self._built, lambda _: self.same) if self.builds else None,
+            own=self._file("own") if self.own else None,
             tried=self.rungs.append,
         )
+
+    def _built(self, candidate: Candidate) -> Candidate:
+        engine = self._file(f"{candidate.graph.stem}-{candidate.calibrator or 'engine'}")
+        facts = EngineFacts(80, self.int8_layers, images=0, build_seconds=1.0)
+        return replace(candidate, engine=engine, facts=facts)
 
     def _quantised(self, method: RangeMethod, placement: Placement, kept: Collection[str]) -> Path:
         return self._file("-".join([method, placement, *kept]))
@@ -159,7 +182,9 @@ def test_an_operator_may_accept_what_is_unproven_and_the_report_says_so(
 
 def test_the_faster_neck_placement_must_pass_the_same_gate(workshop: Workshop) -> None:
     workshop.scores = {"minmax-neck": a_score(0.2)}
-    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8", ["minmax"], neck=True)
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend(
+        "int8", Search(["minmax"], neck=True)
+    )
     assert outcome.chosen is not None
     assert outcome.chosen.name == "int8 minmax"
     assert not outcome.ladder[-1].passed
@@ -168,6 +193,84 @@ def test_the_faster_neck_placement_must_pass_the_same_gate(workshop: Workshop) -
 def test_every_rung_is_told_as_soon_as_it_is_judged(workshop: Workshop) -> None:
     outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
     assert tuple(workshop.rungs) == outcome.ladder
+
+
+def test_where_engines_are_built_what_passed_as_a_graph_must_pass_again_as_an_engine(
+    workshop: Workshop,
+) -> None:
+    workshop.builds = True
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto", ONLY_MINMAX)
+    assert [(rung.candidate, rung.passed) for rung in outcome.ladder] == [
+        ("int8 minmax", True),
+        ("int8 minmax on TRT", True),
+        ("fp16 on TRT", True),
+    ]
+    assert outcome.chosen is not None
+    assert outcome.chosen.file.stem == "minmax-convs-engine"
+    assert outcome.fallback is not None
+    assert outcome.fallback.file.stem == "fp16-engine"
+
+
+@pytest.mark.parametrize(
+    ("engine", "int8_layers", "same", "reason"),
+    [
+        (a_score(map_=0.62), 60, GOOD, "2.00 points of mAP50-95 away from its own graph"),
+        (a_score(map_=None), 60, a_score(0.9), "engine and its graph: agreement at IoU 0.85"),
+        (COLLAPSED, 60, GOOD, "agreement at IoU 0.50 is 0.0200"),
+        (GOOD, 0, GOOD, "none of the engine's 80 layers runs INT8"),
+    ],
+    ids=["mAP unlike its graph's", "finds unlike its graph", "collapsed", "no INT8 in it"],
+)
+def test_an_engine_that_is_not_what_its_graph_promised_is_not_published(
+    workshop: Workshop, engine: Score, int8_layers: int, same: Score, reason: str
+) -> None:
+    workshop.builds, workshop.int8_layers = True, int8_layers
+    workshop.scores = {"minmax-convs-engine": engine}
+    assert same.agreement is not None
+    workshop.same = same.agreement
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto", ONLY_MINMAX)
+    refused = outcome.ladder[1]
+    assert (refused.candidate, refused.passed) == ("int8 minmax on TRT", False)
+    assert reason in refused.reason
+    assert outcome.chosen is not None
+    assert outcome.chosen.name == "fp16 on TRT"
+
+
+@pytest.mark.parametrize(
+    ("score", "chosen"),
+    [(GOOD, "int8 trt-entropy on TRT"), (COLLAPSED, None)],
+    ids=["keeps its accuracy", "collapses"],
+)
+def test_an_engine_of_tensorrts_own_calibrator_is_judged_by_its_own_score(
+    workshop: Workshop, score: Score, chosen: str | None
+) -> None:
+    workshop.builds = True
+    workshop.scores = {"fp32-trt-entropy": score}
+    search = Search(methods=(), calibrators=("trt-entropy",))
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8", search)
+    assert (outcome.chosen and outcome.chosen.name) == chosen
+    assert outcome.ladder[0].passed is (chosen is not None)
+
+
+def test_the_fallback_is_fp32_where_fp16_does_not_pass(workshop: Workshop) -> None:
+    workshop.builds = True
+    workshop.scores = {"fp16-engine": COLLAPSED}
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8", ONLY_MINMAX)
+    assert outcome.fallback is not None
+    assert outcome.fallback.name == "fp32 on TRT"
+
+
+def test_a_model_that_came_quantised_keeps_its_own_pairs_and_passes_the_same_gate(
+    workshop: Workshop,
+) -> None:
+    workshop.own = True
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto")
+    assert outcome.chosen is not None
+    assert (outcome.chosen.name, outcome.chosen.file.stem) == ("int8 own Q/DQ", "own")
+    workshop.scores = {"own": COLLAPSED}
+    outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("int8")
+    assert outcome.chosen is None
+    assert [rung.candidate for rung in outcome.ladder] == ["int8 own Q/DQ"]
 
 
 @pytest.mark.parametrize(

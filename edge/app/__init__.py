@@ -3,6 +3,7 @@
 from edge.app.build import BuildRequest, build
 from edge.app.bundles import models, rollback
 from edge.app.doctor import doctor
+from edge.app.engines import EngineSettings, RuntimeAsked
 from edge.app.measure import bench, bench_viewers
 from edge.app.parts import bundle_key
 from edge.app.service import RunReport, demo, load_service_config, serve
@@ -10,8 +11,10 @@ from edge.app.stills import ImageResult, detect_images, evaluate, export, render
 
 __all__ = [
     "BuildRequest",
+    "EngineSettings",
     "ImageResult",
     "RunReport",
+    "RuntimeAsked",
     "bench",
     "bench_viewers",
     "build",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import resource
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -13,34 +13,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from edge.app.engines import Engines, EngineSettings, RuntimeAsked, find_tensorrt
+from edge.app.graphs import Graphs
 from edge.app.image_set import ImageSet
 from edge.app.page import Used, few_histograms, page_extras
 from edge.app.referee import Referee
-from edge.app.work import sha256_of, work_folder
-from edge.calibrate import Asked, Candidate, Gate, Ladder, Outcome, Steps
-from edge.core.build import RANGE_METHODS, BuildReport, Placement, RangeMethod, Rung
-from edge.core.errors import DataError
+from edge.app.shelf import Shelf
+from edge.app.work import Told, sha256_of, work_folder
+from edge.calibrate import Ladder, Outcome, Runtime, Search, Steps
+from edge.core.build import Asked, BuildReport, Candidate, Rung
+from edge.core.errors import ConfigError, DataError
+from edge.core.gate import Gate
 from edge.detect import CpuDetector
 from edge.engine import open_engine
-from edge.engine.bundle import write_bundle
 from edge.engine.intake import read_model
 from edge.engine.machine import this_machine
-from edge.engine.publish import publish
-from edge.quantize.blocks import blocks
-from edge.quantize.collect import Histograms, collect
-from edge.quantize.half import half
-from edge.quantize.qdq import is_quantised, quantise
-from edge.quantize.ranges import ranges_from, save_ranges
+from edge.quantize.qdq import is_quantised
 from edge.quantize.selection import LEAST_FOR_INT8
-from edge.quantize.sensitivity import Sensitivity, sensitivity
+from edge.quantize.unquantised import without_pairs
 from edge.report.build_json import plain, summary, write_json
 from edge.report.build_page import write_page
 from edge.report.extras import PageExtras
 
-Told = Callable[[str, int, int], None]
 SENSITIVITY_IMAGES = 4
 REFUSED = "refused"
 """Folder of the last report that published nothing."""
+TIMING = "timing"
+"""Folder of TensorRT's timings, kept between builds: the next build is quicker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,14 @@ class BuildRequest:
     """What ``edge build`` was asked for.
 
     Attributes:
-        model: the trained model, ONNX.
+        model: the trained model, ONNX; one with Q/DQ pairs of its own keeps them.
         images: folder of the factory's images.
         labels: YOLO folder or COCO file; without it the gate has only agreement to go by.
         out: folder of all builds.
         asked: precision.
-        methods: range methods to try.
-        neck: also try the faster placement.
+        runtime: what is to run it; ``auto``: TensorRT where there is one, with a GPU.
+        search: where INT8 candidates come from.
+        engine: how TensorRT builds.
         gate: limits.
         calibrate: how many images to calibrate with, at most.
         key: this device's key, that signs bundles.
@@ -65,8 +65,9 @@ class BuildRequest:
     labels: Path | None
     out: Path
     asked: Asked = "auto"
-    methods: tuple[RangeMethod, ...] = RANGE_METHODS
-    neck: bool = False
+    runtime: RuntimeAsked = "auto"
+    search: Search = field(default_factory=Search)
+    engine: EngineSettings = field(default_factory=EngineSettings)
     gate: Gate = field(default_factory=Gate)
     calibrate: int = 300
     key: Path = Path()
@@ -83,11 +84,6 @@ def build(request: BuildRequest, told: Told, tried: Callable[[Rung], None]) -> d
     Returns:
         What ``edge build --json`` writes; ``bundle`` is None when nothing was published.
     """
-    if is_quantised(request.model):
-        raise DataError(
-            f"{request.model}: is already quantised. Give the FP32 model; gating a model with its "
-            "own Q/DQ is not in this version"
-        )
     with work_folder(request.out) as work:
         return _Build(request, work, told).run(tried)
 
@@ -100,182 +96,191 @@ class _Build:
         self._work = work
         self._told = told
         self._started = time.monotonic()
-        self._model = read_model(request.model)
+        self._source = read_model(request.model)
         self._images = ImageSet(
-            request.images, request.labels, self._model.labels, request.calibrate, told
+            request.images, request.labels, self._source.labels, request.calibrate, told
         )
-        self._noise: tuple[Sensitivity, ...] = ()
+        self._trt, self._no_trt = find_tensorrt(request.runtime)
+        if request.search.calibrators and self._trt is None:
+            raise ConfigError(
+                f"--calibrator {request.search.calibrators[0]} is TensorRT's own, and "
+                f"{self._no_trt or 'ONNX Runtime was asked for'}. Leave it out"
+            )
 
     def run(self, tried: Callable[[Rung], None]) -> dict[str, Any]:
-        referee = self._referee
+        referee, graphs, engines = self._referee, self._graphs, self._engines
         steps = Steps(
-            model=self._request.model,
-            quantised=self._quantised,
-            half=self._half,
+            model=self._model,
+            quantised=graphs.quantised,
+            half=graphs.half,
             score=referee,
-            blocks_by_noise=self._blocks_by_noise,
+            blocks_by_noise=graphs.blocks_by_noise,
+            runtime=None if engines is None else self._runtime(engines),
+            own=self._request.model if self._is_quantised else None,
             tried=tried,
         )
         ladder = Ladder(steps, self._request.gate, referee.reference_score.map)
-        outcome = ladder.descend(self._request.asked, self._methods(), neck=self._request.neck)
+        outcome = ladder.descend(self._request.asked, self._search())
         report = self._report(outcome)
         folder = self._work if outcome.chosen else self._request.out / REFUSED
         folder.mkdir(exist_ok=True)
         write_json(report, folder / "report.json")
         write_page(report, self._extras(outcome), folder / "report.html")
-        bundle = self._published(outcome.chosen, report) if outcome.chosen else None
+        bundle = self._published(outcome.chosen, outcome, report) if outcome.chosen else None
         page = (bundle or folder) / "report.html"
         return {**summary(report, bundle), "page": str(page), "report": plain(report)}
 
-    def _methods(self) -> tuple[RangeMethod, ...]:
+    def _search(self) -> Search:
         """No INT8 from a handful of images: their ranges say nothing of the others'."""
         usable = len(self._images.selection.calibration)
-        few = usable < LEAST_FOR_INT8
-        if few and self._request.asked == "int8":
+        if usable >= LEAST_FOR_INT8 or self._is_quantised:
+            return self._request.search
+        if self._request.asked == "int8":
             raise DataError(
                 f"{self._request.images}: {usable} usable calibration images; INT8 "
                 f"needs at least {LEAST_FOR_INT8}, and 100 or more to be good"
             )
-        return () if few else self._request.methods
+        return Search(methods=())
+
+    @cached_property
+    def _is_quantised(self) -> bool:
+        return is_quantised(self._request.model)
+
+    @cached_property
+    def _model(self) -> Path:
+        """The FP32 graph: the reference of all."""
+        if not self._is_quantised:
+            return self._request.model
+        floats = self._work / "float.onnx"
+        without_pairs(self._request.model, floats)
+        return floats
+
+    @cached_property
+    def _graphs(self) -> Graphs:
+        selection = self._images.selection
+        return Graphs(
+            self._model,
+            self._work,
+            lambda: self._tensors(selection.calibration, "collecting ranges"),
+            lambda: self._tensors(selection.held_out[:SENSITIVITY_IMAGES], "measuring blocks"),
+            images=len(selection.calibration),
+        )
+
+    @cached_property
+    def _engines(self) -> Engines | None:
+        if self._trt is None:
+            return None
+        return Engines(
+            self._trt,
+            self._request.engine,
+            self._graphs,
+            self._work,
+            timing=self._request.out / TIMING,
+            told=self._told,
+        )
+
+    def _runtime(self, engines: Engines) -> Runtime:
+        return Runtime(
+            engines.name,
+            engines.build,
+            lambda engine: self._referee.same(engine.file, engine.graph),
+        )
 
     @cached_property
     def _referee(self) -> Referee:
-        images = self._images
+        images, engines = self._images, self._engines
         held_out = images.selection.held_out
         return Referee(
             lambda: images.frames(held_out),
             images.truths(held_out),
-            open_engine,
-            self._request.model,
+            open_engine if engines is None else engines.open_any,
+            self._model,
         )
 
     def _tensors(self, names: Sequence[str], what: str) -> Iterator[Any]:
         """Through the very preprocessing of the live path."""
-        with closing(open_engine(self._request.model)) as engine:
+        with closing(open_engine(self._model)) as engine:
             detector = CpuDetector(engine)
             for done, (_, frame) in enumerate(self._images.frames(names)):
                 self._told(what, done, len(names))
                 yield detector.preprocess(frame)[0]
 
-    @cached_property
-    def _histograms(self) -> Histograms:
-        names = self._images.selection.calibration
-        return collect(self._request.model, self._tensors(names, "collecting ranges"))
-
-    def _ranges(self, method: RangeMethod) -> dict[str, float]:
-        return ranges_from(self._histograms, method)
-
-    def _quantised(self, method: RangeMethod, placement: Placement, kept: Collection[str]) -> Path:
-        output = self._work / f"{'-'.join(['qdq', method, placement, *kept])}.onnx"
-        nodes = [node for block in self._blocks if block.name in kept for node in block.nodes]
-        quantise(
-            self._request.model,
-            self._ranges(method),
-            output,
-            placement=placement,
-            keep_float=nodes,
-        )
-        return output
-
-    def _half(self) -> Path:
-        output = self._work / "fp16.onnx"
-        half(self._request.model, output)
-        return output
-
-    @cached_property
-    def _blocks(self) -> Any:
-        return blocks(self._request.model)
-
-    def _blocks_by_noise(self, method: RangeMethod) -> list[str]:
-        names = self._images.selection.held_out[:SENSITIVITY_IMAGES]
-        tensors = [tensor.copy() for tensor in self._tensors(names, "preparing sensitivity")]
-        self._noise = sensitivity(
-            self._request.model,
-            self._ranges(method),
-            tensors,
-            self._blocks,
-            self._work,
-            open_engine=open_engine,
-        )
-        return [one.block.name for one in self._noise]
-
     def _report(self, outcome: Outcome) -> BuildReport:
         request, chosen = self._request, outcome.chosen
         selection = self._images.selection
-        left_out = self._images.left_out
-        machine = this_machine("onnxruntime").model_dump(exclude_none=True)
+        machine = self._machine.model_dump(exclude_none=True)
         gate = dataclasses.asdict(request.gate)
         return BuildReport(
-            model={"name": request.model.name, "sha256": sha256_of([request.model])},
-            labels=self._model.labels,
+            model=self._source_facts,
+            labels=self._source.labels,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             machine={name: str(value) for name, value in machine.items()},
-            asked={"precision": request.asked, "calibrate": float(request.calibrate), **gate},
+            asked={
+                "precision": request.asked,
+                "runtime": request.runtime,
+                "calibrate": float(request.calibrate),
+                **gate,
+            },
             images={
                 "calibration": len(selection.calibration),
                 "held_out": len(selection.held_out),
-                "left_out": len(left_out),
+                "left_out": len(self._images.left_out),
             },
-            left_out=left_out,
+            left_out=self._images.left_out,
             warnings=self._images.warnings,
             reference=self._referee.reference_score,
             ladder=outcome.ladder,
             published=chosen.name if chosen else None,
             precision=chosen.precision if chosen else None,
-            sensitivity=tuple((one.block.name, one.noise_db) for one in self._noise),
+            fallback=outcome.fallback.name if outcome.fallback else None,
+            sensitivity=tuple((one.block.name, one.noise_db) for one in self._graphs.noise),
             seconds=time.monotonic() - self._started,
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
         )
 
-    def _published(self, chosen: Candidate, report: BuildReport) -> Path:
-        """Everything that proves it into one folder, and one rename."""
-        files = {
-            "engine.onnx": chosen.model,
-            "fallback.onnx": self._request.model,
-            "report.json": self._work / "report.json",
-            "report.html": self._work / "report.html",
-        }
+    @cached_property
+    def _machine(self) -> Any:
+        return this_machine("onnxruntime" if self._trt is None else "tensorrt")
+
+    @cached_property
+    def _source_facts(self) -> dict[str, str]:
+        model = self._request.model
+        return {"name": model.name, "sha256": sha256_of([model])}
+
+    def _published(self, chosen: Candidate, outcome: Outcome, report: BuildReport) -> Path:
+        selection = self._images.selection
+        shelf = Shelf(self._request.out, self._work, self._request.key)
+        shelf.put_engines(chosen, outcome.fallback)
         if chosen.method:
-            names = self._images.selection.calibration
-            save_ranges(
-                self._work / "ranges.json",
-                self._ranges(chosen.method),
-                method=chosen.method,
-                images=len(names),
-                model_sha256=report.model["sha256"],
-            )
-            files["ranges.json"] = self._work / "ranges.json"
-        bundle = write_bundle(
-            self._request.out, files, self._manifest(chosen, report), key=self._request.key
-        )
-        publish(self._request.out, bundle)
-        return bundle
+            ranges = self._graphs.ranges(chosen.method)
+            shelf.put_ranges(ranges, chosen.method, len(selection.calibration), self._source_facts)
+        if chosen.calibrator and self._engines:
+            shelf.put_cache(self._engines.cache(chosen))
+        shelf.put_canaries(self._referee, chosen, outcome.fallback, self._images.paths)
+        return shelf.publish(self._manifest(chosen, report))
 
     def _extras(self, outcome: Outcome) -> PageExtras:
         """Of every candidate, the quantised ones first: their differences are the telling ones."""
         referee, selection = self._referee, self._images.selection
         order = sorted(outcome.scored, key=lambda c: (c.method is None, c != outcome.chosen))
-        shown = [(one.name, referee.findings[one.model]) for one in order]
+        shown = [(one.name, referee.findings[one.file]) for one in order]
         used = Used(selection.calibration, selection.held_out, self._images.left_out)
         tried = {one.method for one in order if one.method}
-        ranges = {str(method): self._ranges(method) for method in tried}
-        histograms = few_histograms(self._histograms, ranges) if ranges else ()
+        ranges = {str(method): self._graphs.ranges(method) for method in tried}
+        histograms = few_histograms(self._graphs.histograms, ranges) if ranges else ()
         return page_extras(referee, shown, used, self._images.frames, histograms)
 
     def _manifest(self, chosen: Candidate, report: BuildReport) -> dict[str, Any]:
         names = self._images.selection.calibration
         used = [self._images.paths[name] for name in names]
+        calibrated = chosen.method or chosen.calibrator
         return {
-            "machine": this_machine("onnxruntime").model_dump(),
+            "machine": self._machine.model_dump(),
             "precision_asked": self._request.asked,
             "precision": chosen.precision.value,
             "source": report.model,
-            "calibration": {"sha256": sha256_of(used), "images": len(used)}
-            if chosen.method
-            else None,
-            "labels": list(self._model.labels),
-            "input_size": dataclasses.asdict(self._model.input_size),
-            "settings": dict(report.asked),
-            "engine": "engine.onnx",
-            "fallback": "fallback.onnx",
+            "calibration": {"sha256": sha256_of(used), "images": len(used)} if calibrated else None,
+            "labels": list(self._source.labels),
+            "input_size": dataclasses.asdict(self._source.input_size),
+            "settings": {**report.asked, **dataclasses.asdict(self._request.engine)},
         }

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from edge.app.work import Told
 from edge.camera.images import list_images, read_image
 from edge.core.errors import EdgeError
 from edge.core.types import Frame
 from edge.quantize.selection import Selection, select
 from edge.report.labels import Labels, Truth, read_labels
 from edge.vision.features import Features, features
-
-Told = Callable[[str, int, int], None]
 
 
 class ImageSet:

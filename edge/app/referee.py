@@ -8,8 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.calibrate import Scored
-from edge.core.build import Score
+from edge.core.build import Agreement, Score, Scored
 from edge.core.config import DetectConfig
 from edge.core.ports import Engine
 from edge.core.types import Detections, Frame
@@ -86,6 +85,11 @@ class Referee:
         return Scored(
             Score(score.map, score.map50, compared, score.per_class_map), doubts, found.engine_ms
         )
+
+    def same(self, engine: Path, graph: Path) -> Agreement:
+        """How far an engine finds what its own graph finds; both were scored before."""
+        graph_found, found = self.findings[graph], self.findings[engine]
+        return agreement(graph_found.service, found.service, self.labels)
 
     def _found(self, model: Path) -> Findings:
         service, scoring, inference_s = {}, {}, 0.0

@@ -6,11 +6,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge.core.errors import UnavailableError
+
+Told = Callable[[str, int, int], None]
+"""Progress of a build: what is being done, how far, of how much."""
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from edge import app
-from edge.calibrate import Asked, Gate
+from edge.calibrate import Search
 from edge.cli import printing
 from edge.cli.flags import PATH, Verb, json_flag
-from edge.core.build import RANGE_METHODS, RangeMethod
+from edge.core.build import CALIBRATORS, RANGE_METHODS, Asked
+from edge.core.gate import Gate
 
 _out = click.option(
     "--out", type=PATH, default=Path("models"), show_default=True, help="Folder of all builds."
@@ -37,17 +38,39 @@ _out = click.option(
     help="auto descends until something passes; int8 publishes INT8, mixed, or nothing.",
 )
 @click.option(
-    "--calibrator",
-    type=click.Choice(["auto", *RANGE_METHODS]),
+    "--runtime",
+    type=click.Choice(["auto", "tensorrt", "onnxruntime"]),
     default="auto",
     show_default=True,
-    help="How ranges are found; auto tries all and keeps the best that passes.",
+    help="auto: TensorRT where it and a GPU are, else ONNX Runtime on the CPU.",
+)
+@click.option(
+    "--calibrator",
+    type=click.Choice(["auto", *RANGE_METHODS, *CALIBRATORS]),
+    default="auto",
+    show_default=True,
+    help="How ranges are found; auto tries the first four and keeps the best that passes. "
+    "trt-...: TensorRT's own (8 and 10), while it builds.",
 )
 @click.option("--neck", is_flag=True, help="Also try INT8 in the neck, for speed; same gate.")
 @click.option(
     "--calibrate", type=click.IntRange(1, 100_000), default=300, show_default=True, help="At most."
 )
 @click.option("--accept-unproven", is_flag=True, help="Let too little evidence pass; it is noted.")
+@click.option(
+    "--level",
+    type=click.IntRange(0, 5),
+    default=3,
+    show_default=True,
+    help="TensorRT's optimisation level: how long it looks for faster kernels.",
+)
+@click.option(
+    "--workspace", type=click.IntRange(16), default=1024, show_default=True, help="MiB for a layer."
+)
+@click.option("--dla", type=click.IntRange(0), help="TensorRT: run on this DLA core.")
+@click.option(
+    "--time-limit", type=float, default=7200.0, show_default=True, help="Seconds for one engine."
+)
 @_out
 @json_flag
 def build(
@@ -55,29 +78,33 @@ def build(
     images: Path,
     labels: Path | None,
     precision: Asked,
+    runtime: app.RuntimeAsked,
     calibrator: str,
     neck: bool,
     calibrate: int,
     accept_unproven: bool,
+    level: int,
+    workspace: int,
+    dla: int | None,
+    time_limit: float,
     out: Path,
     json_to: str | None,
 ) -> None:
     """Quantise, prove and publish. What fails the gate is never published by itself.
 
-    Part of the images is held out; every candidate is compared with the FP32 model on them.
-    Exit code 65 and no change when nothing passes.
+    Part of the images is held out; every candidate is compared with the FP32 model on them, as
+    a graph on ONNX Runtime and, where TensorRT is to run it, as the engine that was really built.
+    A model with Q/DQ of its own keeps it. Exit code 65 and no change when nothing passes.
     """
-    methods: tuple[RangeMethod, ...] = RANGE_METHODS
-    if calibrator != "auto":
-        methods = tuple(method for method in RANGE_METHODS if method == calibrator)
     request = app.BuildRequest(
         model=model,
         images=images,
         labels=labels,
         out=out,
         asked=precision,
-        methods=methods,
-        neck=neck,
+        runtime=runtime,
+        search=_search(calibrator, neck),
+        engine=app.EngineSettings(workspace, level, dla, time_limit),
         gate=Gate(accept_unproven=accept_unproven),
         calibrate=calibrate,
         key=app.bundle_key(),
@@ -90,6 +117,16 @@ def build(
         printing.result(report, json_to)
     if report["bundle"] is None:
         sys.exit(65)
+
+
+def _search(calibrator: str, neck: bool) -> Search:
+    if calibrator == "auto":
+        return Search(neck=neck)
+    return Search(
+        methods=tuple(method for method in RANGE_METHODS if method == calibrator),
+        calibrators=tuple(own for own in CALIBRATORS if own == calibrator),
+        neck=neck,
+    )
 
 
 @click.command(cls=Verb, short_help="The bundles here.", epilog="edge models\nedge models --json -")

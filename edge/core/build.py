@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Literal
 
 RangeMethod = Literal["minmax", "percentile", "mse", "entropy"]
 RANGE_METHODS: tuple[RangeMethod, ...] = ("minmax", "percentile", "mse", "entropy")
+
+Calibrator = Literal["trt-entropy", "trt-minmax"]
+CALIBRATORS: tuple[Calibrator, ...] = ("trt-entropy", "trt-minmax")
+"""TensorRT's own: they find ranges while an engine is built (TensorRT 8 and 10)."""
+
+Asked = Literal["auto", "int8", "fp16", "fp32"]
+"""Precision that a build is asked for; ``auto`` descends until something passes."""
 
 Placement = Literal["convs", "neck"]
 """``convs``: inputs and weights of Convs, first conv and head outputs float. ``neck``: also the
@@ -91,6 +99,62 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What is known of an engine once it is built.
+
+    Attributes:
+        layers: that the runtime has after fusing them.
+        int8_layers: those that really compute in INT8.
+        images: that TensorRT's own calibrator really used.
+        build_seconds: it took to build.
+    """
+
+    layers: int
+    int8_layers: int
+    images: int
+    build_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One graph of the ladder, or the engine that was built from it.
+
+    Attributes:
+        name: unique in a ladder, e.g. ``int8 minmax``, ``int8 minmax on TensorRT 8.6.0``.
+        precision: what it computes in.
+        graph: the ONNX file.
+        method: how the ranges in the graph were found; None where it has none, or its own.
+        kept_float: blocks that are back in FP16.
+        calibrator: TensorRT's own, that found the ranges while the engine was built.
+        engine: the plan; None where the runtime runs the graph as it is.
+        facts: about the engine that was built.
+    """
+
+    name: str
+    precision: Precision
+    graph: Path
+    method: RangeMethod | None = None
+    kept_float: tuple[str, ...] = ()
+    calibrator: Calibrator | None = None
+    engine: Path | None = None
+    facts: EngineFacts | None = None
+
+    @property
+    def file(self) -> Path:
+        """What is run."""
+        return self.engine or self.graph
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the referee says of a candidate; ``doubts``: why that is too little to judge by."""
+
+    score: Score
+    doubts: tuple[str, ...] = ()
+    engine_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """One candidate of the ladder and its verdict.
 
@@ -103,6 +167,7 @@ class Rung:
         engine_ms: of one inference where it was scored, milliseconds.
         size_mb: of its file, megabytes (10**6 bytes).
         unproven: too few boxes to judge; never published by itself as INT8.
+        engine: of a candidate that is a built engine; None for a graph on the referee.
     """
 
     candidate: str
@@ -113,6 +178,7 @@ class Rung:
     engine_ms: float | None = None
     size_mb: float | None = None
     unproven: bool = False
+    engine: EngineFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +198,7 @@ class BuildReport:
         ladder: every candidate in the order it was tried.
         published: name of the published candidate; None: nothing was.
         precision: of what was published; None: nothing was.
+        fallback: name of the candidate that judges it in service; None: it needs none.
         sensitivity: noise in dB by block, worst first; empty unless it was needed.
         seconds: of the whole build.
         peak_memory_mb: of the process, megabytes (10**6 bytes).
@@ -149,6 +216,7 @@ class BuildReport:
     ladder: tuple[Rung, ...]
     published: str | None
     precision: Precision | None
+    fallback: str | None = None
     sensitivity: tuple[tuple[str, float], ...] = ()
     seconds: float = 0.0
     peak_memory_mb: float | None = None

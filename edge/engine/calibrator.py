@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.core.build import Calibrator
 from edge.core.errors import DataError, EdgeError, UnavailableError
 from edge.core.types import describe
 from edge.engine.tensorrt_api import TensorRt
 
-Calibrator = Literal["trt-entropy", "trt-minmax"]
-CALIBRATORS: tuple[Calibrator, ...] = ("trt-entropy", "trt-minmax")
 BASES: dict[Calibrator, str] = {
     "trt-entropy": "IInt8EntropyCalibrator2",
     "trt-minmax": "IInt8MinMaxCalibrator",
@@ -122,12 +121,7 @@ def make_calibrator(
     Raises:
         UnavailableError: this TensorRT has no calibrators any more.
     """
-    if not trt.has_calibrators:
-        raise UnavailableError(
-            f"{trt.name} has no INT8 calibrators any more. Leave out --calibrator {kind}: the "
-            "ranges then go into the graph (Q/DQ)"
-        )
-    base: Any = getattr(trt.module, BASES[kind])
+    base = calibrator_base(trt, kind)
 
     class FedCalibrator(base):  # type: ignore[misc]  # TensorRT calls these methods by name
         def __init__(self) -> None:
@@ -147,6 +141,20 @@ def make_calibrator(
             _kept(feed, lambda: write_cache.write_bytes(content) if write_cache else None)
 
     return FedCalibrator()
+
+
+def calibrator_base(trt: TensorRt, kind: Calibrator) -> Any:
+    """The vendor's class of a calibrator.
+
+    Raises:
+        UnavailableError: this TensorRT has no calibrators any more.
+    """
+    if not trt.has_calibrators:
+        raise UnavailableError(
+            f"{trt.name} has no INT8 calibrators any more. Leave out --calibrator {kind}: the "
+            "ranges then go into the graph (Q/DQ)"
+        )
+    return getattr(trt.module, BASES[kind])
 
 
 def _kept(feed: Feed, work: Callable[[], Any]) -> Any:

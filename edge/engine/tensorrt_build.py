@@ -21,9 +21,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.core.build import Precision
+from edge.core.build import Calibrator, Precision
 from edge.core.errors import DataError, UnavailableError
-from edge.engine.calibrator import Calibrator, Feed, make_calibrator
+from edge.engine.calibrator import Feed, calibrator_base, make_calibrator
 from edge.engine.intake import Model, read_model
 from edge.engine.tensorrt_api import MODULES, TensorRt, load_tensorrt
 from edge.engine.tensorrt_log import TensorRtLog
@@ -48,7 +48,8 @@ class BuildRequest:
         optimisation_level: 0 to 5; 0 builds in half a minute, 3 is TensorRT's default.
         timing_folder: where layer timings are kept between builds, a file a machine and version.
         dla_core: run on this Deep Learning Accelerator where possible; None: on the GPU.
-        own_tactics: only TensorRT's own kernels, for machines without cuBLAS and cuDNN.
+        own_tactics: only TensorRT's own kernels, as TensorRT 10 does by itself: cuBLAS and cuDNN
+            would be loaded too, into memory that a small Jetson lacks.
         modules: names under which TensorRT is looked for.
     """
 
@@ -63,7 +64,7 @@ class BuildRequest:
     optimisation_level: int = 3
     timing_folder: Path | None = None
     dla_core: int | None = None
-    own_tactics: bool = False
+    own_tactics: bool = True
     modules: tuple[str, ...] = MODULES
 
     def to_json(self) -> str:
@@ -152,6 +153,7 @@ def _calibrated(
     from edge.engine.cuda import CalibrationUpload
 
     assert request.calibrator is not None
+    calibrator_base(trt, request.calibrator)  # before any memory is taken
     shape = _input_shape(model)
     with closing(CalibrationUpload(int(np.prod(shape)) * 4)) as upload:
         feed = Feed(tensors, shape, upload)

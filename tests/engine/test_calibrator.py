@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.core.build import CALIBRATORS
 from edge.core.errors import DataError, UnavailableError
-from edge.engine.calibrator import CALIBRATORS, Feed, make_calibrator
+from edge.engine.calibrator import Feed, make_calibrator
 from edge.engine.tensorrt_api import describe
 from tests.engine import fake_tensorrt
 from tests.engine.test_tensorrt_api import surface
