@@ -173,7 +173,9 @@ class Ladder:
         if not scored:
             return None
         best, says = max(scored, key=lambda pair: _quality(pair[1].score))
-        if not judge(says.score, self._reference_map, (), self._gate):
+        found = says.score.agreement
+        nothing_found = found is None or found.f1_85 is None
+        if nothing_found or not judge(says.score, self._reference_map, (), self._gate):
             return None  # it lacks proof, not precision: FP16 layers bring no more boxes
         assert best.method
         blocks = self._steps.blocks_by_noise(best.method)

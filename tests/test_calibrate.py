@@ -169,6 +169,13 @@ def test_no_layer_goes_back_to_fp16_for_want_of_evidence(workshop: Workshop) -> 
     assert {rung.precision for rung in outcome.ladder} == {Precision.INT8}
 
 
+def test_no_layer_goes_back_to_fp16_where_neither_model_finds_anything(workshop: Workshop) -> None:
+    workshop.scores = every_int8(Score(None, None, None))
+    outcome = Ladder(workshop.steps(), Gate(), None).descend("int8")
+    assert outcome.chosen is None
+    assert {rung.precision for rung in outcome.ladder} == {Precision.INT8}
+
+
 def test_an_operator_may_accept_what_is_unproven_and_the_report_says_so(
     workshop: Workshop,
 ) -> None:
