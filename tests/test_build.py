@@ -70,7 +70,7 @@ def test_a_build_publishes_what_passed_and_says_what_was_measured(
     assert rung["passed"]
     assert rung["agreement"]["f1_50"] >= 0.975
     bundle = home / published["bundle"]
-    assert {"manifest.json", "report.json", "report.html", "ranges.json"} <= {
+    assert {"report.json", "report.html", "ranges.json", "calibration.cache", "canaries"} <= {
         path.name for path in bundle.iterdir()
     }
 
@@ -184,6 +184,46 @@ def test_what_cannot_be_built_from_is_named(
     assert result.returncode == code, result.stderr
     assert message in result.stderr
     assert not (home / "elsewhere" / "current").exists()
+
+
+def test_a_model_that_came_quantised_is_gated_with_its_own_pairs(
+    home: Path, published: Any, tmp_path: Path
+) -> None:
+    own = home / published["bundle"] / "engine.onnx"
+    arguments = (*BUILD, "--model", own, "--out", tmp_path, "--precision", "int8")
+    result = edge(home, *arguments)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert [rung["candidate"] for rung in report["ladder"]] == ["int8 own Q/DQ"]
+    assert report["reference"] == published["reference"]
+    bundle = Path(report["bundle"])
+    assert (bundle / "engine.onnx").read_bytes() == own.read_bytes()
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32"], ids=["while trying", "while publishing"])
+def test_a_disk_that_fills_up_leaves_the_bundle_in_use(
+    home: Path, published: Any, precision: str
+) -> None:
+    before, builds = current(home), sorted((home / "models" / "builds").iterdir())
+    full = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 20,) * 2); "
+    )
+    command = [sys.executable, "-c", full + "runpy.run_module('edge', run_name='__main__')"]
+    result = subprocess.run(
+        [*command, *map(str, BUILD), "--precision", precision],
+        cwd=home,
+        env={**os.environ, "EDGE_KEY_FILE": str(home / "key")},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert result.returncode == 69, result.stderr
+    assert "File too large" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert current(home) == before
+    assert sorted((home / "models" / "builds").iterdir()) == builds
+    assert not list((home / "models").glob(".work-*"))
 
 
 def test_broken_images_are_left_out_by_name_and_counted(home: Path, tmp_path: Path) -> None:

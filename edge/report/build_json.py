@@ -68,6 +68,7 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "agreement": agreement,
         "passed": rung.passed,
         "reason": rung.reason,
+        "engine": _plain(rung.engine),
     }
 
 

@@ -83,10 +83,16 @@ def page(report: BuildReport, extras: PageExtras) -> str:
     return f"<!DOCTYPE html>\n{el('html', head, body, lang='en')}\n"
 
 
+def _runtime(report: BuildReport) -> str:
+    name = report.machine.get("runtime", UNKNOWN)
+    names = {"onnxruntime": "ONNX Runtime", "tensorrt": "TensorRT"}
+    return f"{names.get(name, name)} {report.machine.get('runtime_version', '')}".strip()
+
+
 def _bar(report: BuildReport, links: Sequence[Html]) -> Html:
     about = {
         "Model": report.model.get("name", UNKNOWN),
-        "Runtime": report.machine.get("runtime", UNKNOWN),
+        "Runtime": _runtime(report),
         "Made": _utc(report.created),
         "Build time": duration(report.seconds),
     }

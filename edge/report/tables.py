@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edge.core.build import Agreement, BuildReport, ClassAgreement, Interval, Rung
-from edge.report.figures import UNKNOWN, amount, counted, interval, points, share, signed
+from edge.report.figures import (
+    UNKNOWN,
+    amount,
+    counted,
+    duration,
+    interval,
+    points,
+    share,
+    signed,
+)
 from edge.report.markup import Child, Html, el, join
-from edge.report.verdict import NAMES, beyond_limit, map_change, published_rung
+from edge.report.verdict import NAMES, QUANTISED, beyond_limit, map_change, published_rung
 
 MOST_CLASSES = 100
 """Shown of one candidate, worst first; ``report.json`` has all."""
@@ -51,7 +60,7 @@ def _rung(report: BuildReport, rung: Rung) -> Html:
         "tbody",
         el(
             "tr",
-            el("th", el("span", rung.candidate), el("small", NAMES[rung.precision]), scope="row"),
+            el("th", el("span", rung.candidate), el("small", what_it_is(rung)), scope="row"),
             el("td", badges(report, rung)),
             _number(share(score.map if score else None), "map" in beyond),
             _number(points(map_change(report, rung)), "map" in beyond),
@@ -67,9 +76,26 @@ def _rung(report: BuildReport, rung: Rung) -> Html:
     )
 
 
+def what_it_is(rung: Rung) -> str:
+    """Precision, and of an engine that was built, what came out."""
+    name, engine = NAMES[rung.precision], rung.engine
+    if engine is None:
+        return name
+    words = [f"{name} engine", f"built in {duration(engine.build_seconds)}"]
+    if rung.precision in QUANTISED:
+        words.insert(1, f"{engine.int8_layers} of {engine.layers} layers run INT8")
+    if engine.images:
+        words.append(f"calibrated by TensorRT with {counted(engine.images, 'image')}")
+    return ", ".join(words)
+
+
 def badges(report: BuildReport, rung: Rung) -> Html:
     """A candidate's verdict in a word or two."""
-    words = [_outcome(report, rung), ("Unproven", "warn") if rung.unproven else None]
+    words = [
+        _outcome(report, rung),
+        ("Unproven", "warn") if rung.unproven else None,
+        ("Fallback", "good") if rung.candidate == report.fallback else None,
+    ]
     shown = [el("span", pair[0], class_=f"badge {pair[1]}") for pair in words if pair]
     return join([shown[0], *[[" ", badge] for badge in shown[1:]]])
 

@@ -41,7 +41,7 @@ def test_the_summary_holds_exactly_what_the_command_promises() -> None:
     assert printed["runtime"] == "onnxruntime"
     assert printed["reference"] == {"map": 0.602, "map50": 0.934}
     assert printed["seconds"] == 141.2
-    keys = ["candidate", "map", "map50", "agreement", "passed", "reason"]
+    keys = ["candidate", "map", "map50", "agreement", "passed", "reason", "engine"]
     assert [list(step) for step in printed["ladder"]] == [keys] * 3
     assert printed["ladder"][1]["map"] == 0.6
     assert printed["ladder"][1]["agreement"]["f1_85"] == 0.984
@@ -59,6 +59,7 @@ def test_what_was_not_published_and_not_scored_is_null() -> None:
         "agreement": None,
         "passed": False,
         "reason": "could not be made: disk full",
+        "engine": None,
     }
 
 

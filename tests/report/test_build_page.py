@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from edge.core.build import BuildReport, ClassAgreement, Precision, Rung, Score
+from edge.core.build import BuildReport, ClassAgreement, EngineFacts, Precision, Rung, Score
 from edge.core.errors import UnavailableError
 from edge.core.types import Image
 from edge.report import plots
@@ -24,7 +24,7 @@ from edge.report.extras import (
     TensorHistogram,
     Thumbnail,
 )
-from edge.report.tables import badges
+from edge.report.tables import badges, what_it_is
 from edge.report.verdict import verdict
 from tests.report.builds import BAD, ROLES, agreement, build, extras, found, grey, rung
 from tests.report.test_markup import HOSTILE, Reader
@@ -99,6 +99,38 @@ def test_a_candidate_without_any_box_is_no_evidence_not_zero() -> None:
 )
 def test_every_candidate_has_its_badge(step: Rung, words: str) -> None:
     assert Reader(badges(PUBLISHED, step)).text == words
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        pytest.param(rung("int8 minmax"), "INT8", id="a graph"),
+        pytest.param(
+            rung("int8 minmax on TRT", engine=EngineFacts(155, 68, 0, 49.7)),
+            "INT8 engine, 68 of 155 layers run INT8, built in 49.7 s",
+            id="its engine",
+        ),
+        pytest.param(
+            rung("fp16 on TRT", engine=EngineFacts(180, 0, 0, 75.0)),
+            "FP16 engine, built in 1 min 15 s",
+            id="nothing quantised",
+        ),
+        pytest.param(
+            rung("int8 trt-minmax on TRT", engine=EngineFacts(137, 70, 105, 9.0)),
+            "INT8 engine, 70 of 137 layers run INT8, built in 9.0 s, "
+            "calibrated by TensorRT with 105 images",
+            id="calibrated by TensorRT",
+        ),
+    ],
+)
+def test_an_engine_says_what_came_out(step: Rung, words: str) -> None:
+    assert what_it_is(step) == words
+
+
+def test_the_fallback_is_marked() -> None:
+    engine, fallback = rung("int8 on TRT"), rung("fp16 on TRT")
+    report = build(engine, fallback, published="int8 on TRT", fallback="fp16 on TRT")
+    assert Reader(badges(report, fallback)).text == "Passed Fallback"
 
 
 def test_a_missing_part_leaves_no_empty_section() -> None:
