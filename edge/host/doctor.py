@@ -98,7 +98,7 @@ def _jetson(root: Path) -> Iterator[Check]:
     try:
         model = (root / "proc/device-tree/model").read_text().rstrip("\0\n")
     except OSError:
-        yield Check("jetson", True, f"not a Jetson ({platform.machine()}): ONNX Runtime on the CPU")
+        yield Check("jetson", True, f"not a Jetson ({platform.machine()})")
         return
     release = root / "etc/nv_tegra_release"
     found = release.read_text().splitlines()[0] if release.is_file() else "no /etc/nv_tegra_release"
