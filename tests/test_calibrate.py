@@ -27,12 +27,16 @@ REFERENCE_MAP = 0.6
 PROVEN: tuple[str, ...] = ()
 
 
+def an_agreement(f1_85: float = 0.98, f1_50: float = 0.99) -> Agreement:
+    return Agreement(f1_50, f1_85, None, None, 0.99, 0.0, 0.97, 0.0, 500, 50)
+
+
 def a_score(f1_85: float = 0.98, f1_50: float = 0.99, map_: float | None = 0.6) -> Score:
-    agreement = Agreement(f1_50, f1_85, None, None, 0.99, 0.0, 0.97, 0.0, 500, 50)
-    return Score(map_, map_, agreement)
+    return Score(map_, map_, an_agreement(f1_85, f1_50))
 
 
 GOOD, COLLAPSED = a_score(), a_score(0.0, 0.02, 0.005)
+SAME = an_agreement()
 ONLY_MINMAX = Search(methods=("minmax",))
 
 
@@ -48,7 +52,7 @@ class Workshop:
     made: list[str] = field(default_factory=list)
     builds: bool = False
     int8_layers: int = 60
-    same: Agreement = field(default_factory=lambda: GOOD.agreement)  # type: ignore[arg-type, return-value]
+    same: Agreement = SAME
     own: bool = False
     rungs: list[Rung] = field(default_factory=list)
 
@@ -221,20 +225,18 @@ def test_where_engines_are_built_what_passed_as_a_graph_must_pass_again_as_an_en
 @pytest.mark.parametrize(
     ("engine", "int8_layers", "same", "reason"),
     [
-        (a_score(map_=0.62), 60, GOOD, "2.00 points of mAP50-95 away from its own graph"),
-        (a_score(map_=None), 60, a_score(0.9), "engine and its graph: agreement at IoU 0.85"),
-        (COLLAPSED, 60, GOOD, "agreement at IoU 0.50 is 0.0200"),
-        (GOOD, 0, GOOD, "none of the engine's 80 layers runs INT8"),
+        (a_score(map_=0.62), 60, SAME, "2.00 points of mAP50-95 away from its own graph"),
+        (a_score(map_=None), 60, an_agreement(0.9), "engine and its graph: agreement at IoU 0.85"),
+        (COLLAPSED, 60, SAME, "agreement at IoU 0.50 is 0.0200"),
+        (GOOD, 0, SAME, "none of the engine's 80 layers runs INT8"),
     ],
     ids=["mAP unlike its graph's", "finds unlike its graph", "collapsed", "no INT8 in it"],
 )
 def test_an_engine_that_is_not_what_its_graph_promised_is_not_published(
-    workshop: Workshop, engine: Score, int8_layers: int, same: Score, reason: str
+    workshop: Workshop, engine: Score, int8_layers: int, same: Agreement, reason: str
 ) -> None:
-    workshop.builds, workshop.int8_layers = True, int8_layers
+    workshop.builds, workshop.int8_layers, workshop.same = True, int8_layers, same
     workshop.scores = {"minmax-convs-engine": engine}
-    assert same.agreement is not None
-    workshop.same = same.agreement
     outcome = Ladder(workshop.steps(), Gate(), REFERENCE_MAP).descend("auto", ONLY_MINMAX)
     refused = outcome.ladder[1]
     assert (refused.candidate, refused.passed) == ("int8 minmax on TRT", False)

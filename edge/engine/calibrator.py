@@ -121,7 +121,7 @@ def make_calibrator(
     Raises:
         UnavailableError: this TensorRT has no calibrators any more.
     """
-    base = calibrator_base(trt, kind)
+    base: Any = calibrator_base(trt, kind)
 
     class FedCalibrator(base):  # type: ignore[misc]  # TensorRT calls these methods by name
         def __init__(self) -> None:
