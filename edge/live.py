@@ -2,34 +2,93 @@
 
 Live cameras go through :func:`newest`: each is read by a thread of its own, and the loop always
 gets the newest frame. Recordings go through :class:`Lockstep`: the loop asks for the next frame,
-so nothing is dropped. :func:`run` is the same for both.
+so nothing is dropped. :func:`run` is the same for both. :class:`ModelSwitch` lets another thread
+exchange the model between two frames.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from edge.core.mailbox import Mailbox
 from edge.core.ports import CameraFeed, Detector, Sink
-from edge.core.types import CameraEvent, CameraStatus
+from edge.core.types import CameraEvent, CameraStatus, Detections, Frame, LoopEvent, Pulse
 
 
-def run(events: Iterable[CameraEvent], detect: Detector, sinks: Sequence[Sink]) -> None:
+def run(
+    events: Iterable[LoopEvent],
+    detect: Detector,
+    sinks: Sequence[Sink],
+    alive: Callable[[], None] = lambda: None,
+) -> None:
     """Show every frame's detections and every change of a camera to every sink.
 
     Only frames of a live camera arrive here, so no detections means: inspected, nothing found.
+
+    Args:
+        events: of all cameras, in order.
+        detect: the model.
+        sinks: where results go; the frames of a pulse go nowhere.
+        alive: called after every completed inference; a watchdog lives on it.
     """
     for event in events:
         if isinstance(event, CameraStatus):
             for sink in sinks:
                 sink.camera_changed(event)
+        elif isinstance(event, Pulse):
+            detect(event.frame)
+            alive()
         else:
             detections = detect(event)
             for sink in sinks:
                 sink.emit(event, detections)
+            alive()
         del event  # its buffer is free while the loop waits
+
+
+class ModelSwitch:
+    """A ``Detector`` whose model is exchanged between two frames, while the loop runs."""
+
+    def __init__(self, first: Detector) -> None:
+        self._detector = first
+        self._in_use = threading.Lock()
+        self._turn = threading.Lock()
+
+    @property
+    def description(self) -> str:
+        """Of the model in use."""
+        return self._detector.description
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names; the same for every model that it ever uses."""
+        return self._detector.labels
+
+    def __call__(self, frame: Frame) -> Detections:
+        """What the model in use finds."""
+        with self._turn:  # whoever exchanges the model holds it: a busy loop cannot starve him
+            self._in_use.acquire()
+        try:
+            return self._detector(frame)
+        finally:
+            self._in_use.release()
+
+    def exchange(self, detector: Detector) -> Detector:
+        """Use another model from the next frame on; waits for the frame in hand.
+
+        Returns:
+            The model that was in use. Nobody uses it any more.
+
+        Raises:
+            ValueError: it finds other classes, which the sinks do not know.
+        """
+        if detector.labels != self.labels:
+            raise ValueError(f"the new model finds {detector.labels}, the old one {self.labels}")
+        with self._turn, self._in_use:
+            self._detector, before = detector, self._detector
+        return before
 
 
 @contextmanager

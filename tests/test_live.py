@@ -10,7 +10,7 @@ import pytest
 
 from edge import live
 from edge.core.errors import CameraError, DataError
-from edge.core.types import CameraEvent, CameraState, Detections, Frame
+from edge.core.types import CameraEvent, CameraState, Detections, Frame, LoopEvent, Pulse
 from tests.fakes import FakeDetector, FakeFeed, ListSink, a_frame, a_status
 
 
@@ -112,3 +112,87 @@ class EndlessFeed(FakeFeed):
     def wait_for(self, count: int) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: self._made > count, timeout=10)
+
+
+def test_a_pulse_asks_the_engine_and_no_sink_hears_of_it() -> None:
+    sink, alive = ListSink(), []
+    frames: list[int] = []
+
+    class Asked(FakeDetector):
+        def __call__(self, frame: Frame) -> Detections:
+            frames.append(frame.index)
+            return super().__call__(frame)
+
+    events: list[LoopEvent] = [a_status(), Pulse(a_frame(7)), a_frame(0)]
+    live.run(events, Asked(), [sink], alive=lambda: alive.append(len(frames)))
+    assert sink.seen == [("cam", CameraState.LOST), ("cam", 0)]
+    assert frames == [7, 0]
+    assert alive == [1, 2]  # after each inference, and only then
+
+
+def test_a_failed_inference_is_no_sign_of_life() -> None:
+    class Broken(FakeDetector):
+        def __call__(self, frame: Frame) -> Detections:
+            raise DataError("head holds NaN")
+
+    alive: list[bool] = []
+    with pytest.raises(DataError):
+        live.run([a_frame(0)], Broken(), [], alive=lambda: alive.append(True))
+    assert not alive
+
+
+def test_the_model_is_exchanged_between_two_frames_and_no_frame_is_lost() -> None:
+    """Many exchanges from another thread: every frame is seen once, by a model that is in use."""
+
+    class Model(FakeDetector):
+        def __init__(self) -> None:
+            super().__init__()
+            self.retired = False
+            self.seen: list[int] = []
+
+        def __call__(self, frame: Frame) -> Detections:
+            self.seen.append(frame.index)
+            found = super().__call__(frame)
+            assert not self.retired
+            return found
+
+    models = [Model()]
+    switch = live.ModelSwitch(models[0])
+    halfway, exchanged = threading.Event(), threading.Event()
+
+    def events() -> Iterator[Frame]:
+        for index in range(400):
+            if index == 200:
+                halfway.set()
+                assert exchanged.wait(20)  # at least one exchange falls into the run
+            yield a_frame(index)
+
+    def exchange() -> None:
+        last = False
+        while not last:
+            last = halfway.is_set()
+            fresh = Model()
+            before = switch.exchange(fresh)
+            assert before is models[-1]
+            models[-1].retired = True
+            models.append(fresh)
+        exchanged.set()
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    sink = ListSink()
+    live.run(events(), switch, [sink])
+    thread.join()
+    assert sink.seen == [("cam", index) for index in range(400)]
+    assert sorted(index for model in models for index in model.seen) == list(range(400))
+    assert sum(bool(model.seen) for model in models) >= 2
+
+
+def test_a_model_with_other_classes_is_not_taken() -> None:
+    class Other(FakeDetector):
+        labels: tuple[str, ...] = ("scratch",)
+
+    switch = live.ModelSwitch(FakeDetector())
+    with pytest.raises(ValueError, match="scratch"):
+        switch.exchange(Other())
+    assert switch.labels == ("dent",)

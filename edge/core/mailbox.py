@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 
-from edge.core.types import CameraEvent, CameraStatus, Frame
+from edge.core.types import CameraStatus, Frame, LoopEvent, Pulse
 
 
 class Mailbox:
@@ -24,22 +24,22 @@ class Mailbox:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frames: OrderedDict[str, Frame] = OrderedDict()
-        self._notices: deque[CameraStatus] = deque()
+        self._notices: deque[CameraStatus | Pulse] = deque()
         self._closed = False
         self._error: BaseException | None = None
         self.replaced: dict[str, int] = {}
 
-    def put(self, event: CameraEvent) -> None:
-        """Offer a frame or a status change; never blocks. Ignored once closed."""
+    def put(self, event: LoopEvent) -> None:
+        """Offer a frame, a status change or a pulse; never blocks. Ignored once closed."""
         with self._changed:
             if self._closed:
                 return
-            if isinstance(event, CameraStatus):
-                self._notices.append(event)
-            else:
+            if isinstance(event, Frame):
                 if event.camera in self._frames:
                     self.replaced[event.camera] = self.replaced.get(event.camera, 0) + 1
                 self._frames[event.camera] = event
+            elif not (isinstance(event, Pulse) and (self._notices or self._frames)):
+                self._notices.append(event)  # a pulse is for a loop that has nothing to do
             self._changed.notify()
 
     def close(self, error: BaseException | None = None) -> None:
@@ -49,12 +49,12 @@ class Mailbox:
                 self._closed, self._error = True, error
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[CameraEvent]:
+    def __iter__(self) -> Iterator[LoopEvent]:
         while (event := self._take()) is not None:
             yield event
             del event  # a reader that waits must not keep the last frame's buffer
 
-    def _take(self) -> CameraEvent | None:
+    def _take(self) -> LoopEvent | None:
         with self._changed:
             self._changed.wait_for(lambda: self._notices or self._frames or self._closed)
             if self._notices:

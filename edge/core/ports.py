@@ -78,8 +78,15 @@ class Engine(Protocol):
 class Detector(Protocol):
     """Frame in, detections out; owns preprocessing, engine and postprocessing."""
 
-    description: str
-    labels: tuple[str, ...]
+    @property
+    def description(self) -> str:
+        """For people: runtime, precision, device."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names, by class id."""
+        ...
 
     def __call__(self, frame: Frame) -> Detections:
         """What is in this frame, boxes in pixels of its image."""

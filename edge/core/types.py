@@ -142,7 +142,15 @@ class CameraStatus:
     reopened: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Pulse:
+    """A picture for the engine alone, while no camera is live: does it still answer?"""
+
+    frame: Frame
+
+
 CameraEvent = Frame | CameraStatus
+LoopEvent = CameraEvent | Pulse
 
 
 def require(array: NDArray[Any], name: str, dtype: type, shape: tuple[int, ...]) -> None:

@@ -8,16 +8,19 @@ import pytest
 
 from edge.core.errors import CameraError
 from edge.core.mailbox import Mailbox
-from edge.core.types import CameraStatus, Frame
+from edge.core.types import CameraStatus, Frame, LoopEvent, Pulse
 from tests.fakes import a_frame, a_status
 
 
 def drain(mailbox: Mailbox) -> list[tuple[str, object]]:
     mailbox.close()
-    return [
-        (event.camera, event.index if isinstance(event, Frame) else event.state)
-        for event in mailbox
-    ]
+    return [described(event) for event in mailbox]
+
+
+def described(event: LoopEvent) -> tuple[str, object]:
+    if isinstance(event, Frame):
+        return event.camera, event.index
+    return ("pulse", None) if isinstance(event, Pulse) else (event.camera, event.state)
 
 
 def test_a_newer_frame_replaces_an_unread_one_and_is_counted() -> None:
@@ -26,6 +29,18 @@ def test_a_newer_frame_replaces_an_unread_one_and_is_counted() -> None:
         mailbox.put(a_frame(index))
     assert mailbox.replaced == {"cam": 4}
     assert drain(mailbox) == [("cam", 4)]
+
+
+def test_a_pulse_is_for_a_loop_that_has_nothing_to_do() -> None:
+    mailbox = Mailbox()
+    mailbox.put(Pulse(a_frame()))
+    mailbox.put(Pulse(a_frame()))  # one waits already
+    mailbox.put(a_frame(3))
+    assert drain(mailbox) == [("pulse", None), ("cam", 3)]
+    busy = Mailbox()
+    busy.put(a_frame(4))
+    busy.put(Pulse(a_frame()))
+    assert drain(busy) == [("cam", 4)]
 
 
 def test_a_fast_camera_does_not_starve_a_slow_one() -> None:
