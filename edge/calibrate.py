@@ -256,7 +256,8 @@ class Ladder:
             candidate = make()
             scored = self._steps.score(candidate.file)
             is_reference = candidate.file == self._steps.model
-            failure = "" if is_reference else self._failure(candidate, scored, also, gate)
+            failure = judge(scored.score, self._reference_map, scored.doubts, gate or self._gate)
+            failure = "" if is_reference else failure or also(candidate, scored)
         except EdgeError as error:
             reason = f"could not be made: {error}"
             self._add(Rung(plain.name, plain.precision, None, False, reason))
@@ -277,16 +278,6 @@ class Ladder:
             )
         )
         return None if failure else candidate
-
-    def _failure(
-        self,
-        candidate: Candidate,
-        scored: Scored,
-        also: Callable[[Candidate, Scored], str],
-        gate: Gate | None,
-    ) -> str:
-        failure = judge(scored.score, self._reference_map, scored.doubts, gate or self._gate)
-        return failure or also(candidate, scored)
 
     def _add(self, rung: Rung) -> None:
         self._rungs.append(rung)
