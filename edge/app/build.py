@@ -57,6 +57,7 @@ class BuildRequest:
         engine: how TensorRT builds.
         gate: limits.
         calibrate: how many images to calibrate with, at most.
+        collected: folder of images from the line that nobody has labelled, besides ``images``.
         key: this device's key, that signs bundles.
     """
 
@@ -70,6 +71,7 @@ class BuildRequest:
     engine: EngineSettings = field(default_factory=EngineSettings)
     gate: Gate = field(default_factory=Gate)
     calibrate: int = 300
+    collected: Path | None = None
     key: Path = Path()
 
 
@@ -98,7 +100,12 @@ class _Build:
         self._started = time.monotonic()
         self._source = read_model(request.model)
         self._images = ImageSet(
-            request.images, request.labels, self._source.labels, request.calibrate, told
+            request.images,
+            request.labels,
+            self._source.labels,
+            request.calibrate,
+            told,
+            request.collected,
         )
         self._trt, self._no_trt = find_tensorrt(request.runtime)
         if request.search.calibrators and self._trt is None:

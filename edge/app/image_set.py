@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -26,17 +26,20 @@ class ImageSet:
         names: Sequence[str],
         calibrate: int,
         told: Told,
+        unlabelled: Path | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
 
         Args:
             folder: of images.
-            labels: YOLO folder or COCO file, or None.
+            labels: YOLO folder or COCO file of that folder, or None.
             names: the model's class names, by class id.
             calibrate: how many images to calibrate with, at most.
             told: progress: what is being done, how far, of how much.
+            unlabelled: folder of further images that nobody has labelled.
         """
         self._folder = folder
+        self._unlabelled = unlabelled
         self._labels_source = labels
         self._names = names
         self._calibrate = calibrate
@@ -45,9 +48,13 @@ class ImageSet:
 
     @cached_property
     def paths(self) -> dict[str, Path]:
-        """Every image of the folder, by its path below it."""
-        folder = self._folder
-        return {path.relative_to(folder).as_posix(): path for path in list_images(folder)}
+        """Every image, by its path below its folder; unlabelled ones with their folder's name."""
+        found = _by_name(self._folder)
+        if self._unlabelled is not None:
+            prefix = self._unlabelled.name
+            more = _by_name(self._unlabelled)
+            found |= {f"{prefix}/{name}": path for name, path in more.items()}
+        return found
 
     @cached_property
     def features(self) -> dict[str, Features]:
@@ -85,7 +92,8 @@ class ImageSet:
     def warnings(self) -> tuple[str, ...]:
         """What is odd about images and labels, for people."""
         labels = self._labels
-        notes = [] if labels is None else [*labels.warnings, *labels.missing(self.features)]
+        known = self._labelled(self.features)
+        notes = [] if labels is None else [*labels.warnings, *labels.missing(known)]
         return (*self.selection.warnings, *notes)
 
     def frames(self, names: Sequence[str]) -> Iterator[tuple[str, Frame]]:
@@ -94,13 +102,23 @@ class ImageSet:
             yield name, Frame(read_image(self.paths[name]), index, time.monotonic())
 
     def truths(self, names: Sequence[str]) -> Mapping[str, Truth]:
-        """Ground truth of these images; empty without labels."""
+        """Ground truth of those that somebody labelled; empty without labels."""
         labels = self._labels
         if labels is None:
             return {}
-        return {name: labels.truth(name, frame.size) for name, frame in self.frames(names)}
+        known = self._labelled(names)
+        return {name: labels.truth(name, frame.size) for name, frame in self.frames(known)}
 
     def _classes(self) -> dict[str, set[int]] | None:
         if self._labels is None:
             return None
-        return {name: self._labels.class_ids(name) for name in self.features}
+        return {name: self._labels.class_ids(name) for name in self._labelled(self.features)}
+
+    def _labelled(self, names: Iterable[str]) -> list[str]:
+        if self._unlabelled is None:
+            return list(names)
+        return [name for name in names if not self.paths[name].is_relative_to(self._unlabelled)]
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in list_images(folder)}

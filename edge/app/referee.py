@@ -102,7 +102,7 @@ class Referee:
                 head = engine.infer(tensor)
                 inference_s += time.perf_counter() - start
                 service[name] = detector.postprocess(head, letterbox)
-                if self.truths:
+                if name in self.truths:
                     scoring[name] = scorer.postprocess(head, letterbox)
         return Findings(service, scoring, inference_s / max(1, len(service)) * 1000)
 
