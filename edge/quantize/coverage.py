@@ -35,7 +35,7 @@ def points_of(images: Sequence[Features]) -> Points:
     content -= content.mean(axis=0)
     _, directions = np.linalg.eigh(content.T @ content)  # by ascending variance
     content = content @ directions[:, -_COMPONENTS:]
-    scale = np.sqrt(scalars.var(axis=0).sum() / max(content.var(axis=0).sum(), 1e-12))
+    scale = np.sqrt(float(scalars.var(axis=0).sum()) / max(float(content.var(axis=0).sum()), 1e-12))
     return np.hstack([scalars, content * np.float32(scale)])
 
 

@@ -127,7 +127,7 @@ def _errors(histogram: TensorHistogram, clips: NDArray[np.float64]) -> NDArray[n
     weights = np.repeat(histogram.counts[used], _POINTS_A_BIN)
     scales = np.maximum(clips, SMALLEST_RANGE)[:, None] / LEVELS
     rounded = np.minimum(np.rint(values / scales), LEVELS) * scales
-    return np.square(rounded - values) @ weights / max(weights.sum(), 1)
+    return np.square(rounded - values) @ weights / max(float(weights.sum()), 1.0)
 
 
 def _entropy(histogram: TensorHistogram) -> float:
