@@ -36,6 +36,7 @@ class FakeFeed:
     ) -> None:
         self.name = name
         self.dropped = 0
+        self.turns = 0
         self.closed = False
         self._events = events
         self._ending = ending

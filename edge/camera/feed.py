@@ -41,6 +41,7 @@ class SupervisedFeed:
         name: of the camera.
         dropped: frames the camera produced and nobody got, from gaps in their index.
         reopened: how many times the camera has been opened again.
+        turns: rises with every frame and every attempt to open.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class SupervisedFeed:
         self.name = settings.name
         self.dropped = 0
         self.reopened = 0
+        self.turns = 0
         self._open_camera = open_camera
         self._settings = settings
         self._judge = judge
@@ -87,6 +89,7 @@ class SupervisedFeed:
         if self._record.state is not CameraState.FROZEN:
             self._judge.forget_picture()
         first_index, opened_at = self._next_index, self._clock.now()
+        self.turns += 1
         with self._held.opened(self._open_camera) as camera:
             while (frame := camera.read()) is not None:
                 yield from self._judged(self._numbered(frame, first_index))
@@ -98,7 +101,7 @@ class SupervisedFeed:
 
     def _numbered(self, frame: Frame, first_index: int) -> Frame:
         """Count drops, and keep the index rising when a driver starts again from 0."""
-        index = first_index + frame.index
+        index, self.turns = first_index + frame.index, self.turns + 1
         self.dropped += max(0, index - self._next_index)
         self._next_index = index + 1
         return frame if index == frame.index else replace(frame, index=index)
@@ -147,6 +150,7 @@ class RecordedFeed:
     Attributes:
         name: of the camera.
         dropped: frames left out because a recording played in real time was read too slowly.
+        turns: frames so far.
     """
 
     def __init__(
@@ -155,6 +159,7 @@ class RecordedFeed:
         """Play what ``open_camera`` opens."""
         self.name = settings.name
         self.dropped = 0
+        self.turns = 0
         self._open_camera = open_camera
         self._expected = settings.size
         self._clock = clock
@@ -185,7 +190,8 @@ class RecordedFeed:
                 self._refuse_other_size(frame)
                 if self._record.enter(Verdict(CameraState.LIVE, str(frame.size))):
                     yield self._record.status()
-                done, self.dropped = done + 1, frame.index - done
+                self.turns = done = done + 1
+                self.dropped = frame.index + 1 - done
                 yield frame
                 del frame
         if not self._held.stop.is_set():

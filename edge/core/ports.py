@@ -32,10 +32,18 @@ class Camera(Protocol):
 
 
 class CameraFeed(Protocol):
-    """A camera that never gives up: frames while live, a status whenever its state changes."""
+    """A camera that never gives up: frames while live, a status whenever its state changes.
+
+    Attributes:
+        name: of the camera.
+        dropped: frames that nobody got.
+        turns: rises with everything it does, frames and attempts to open; one that stands still
+            hangs.
+    """
 
     name: str
     dropped: int
+    turns: int
 
     def __iter__(self) -> Iterator[CameraEvent]:
         """Frames and status changes, in order, until ``close`` or the end of a recording."""
@@ -106,4 +114,27 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Write what is pending and let go. Safe to call twice."""
+        ...
+
+
+class Heartbeat(Protocol):
+    """Whoever restarts this process when it stops answering. No call raises or waits."""
+
+    watchdog_interval_s: float | None
+    """How often ``watchdog`` is to be called; None: nobody watches."""
+
+    def ready(self, status: str) -> None:
+        """It inspects from now on."""
+        ...
+
+    def status(self, text: str) -> None:
+        """What it is doing, on one line."""
+        ...
+
+    def watchdog(self) -> None:
+        """An inference was completed since the last call."""
+        ...
+
+    def stopping(self) -> None:
+        """It is going down by itself."""
         ...

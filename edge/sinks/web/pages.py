@@ -17,6 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from edge.core.clock import Clock
+from edge.core.service import INSPECTING, ServiceState
 from edge.core.types import CameraStatus
 from edge.sinks.metrics import Metrics
 from edge.sinks.web.hub import Hub, Viewer
@@ -80,9 +81,9 @@ class Pages:
         return self._file(request.path_params["name"])
 
     async def healthz(self, _request: Request) -> Response:
-        """200 while at least one camera is inspected, 503 before the first and when blind."""
+        """200 while at least one camera is inspected by a model that is trusted, else 503."""
         body = self._parts.health()
-        good = body["state"] in ("running", "degraded")
+        good = ServiceState(body["state"]) in INSPECTING
         return JSONResponse(body, 200 if good else 503, {"cache-control": "no-store"})
 
     async def metrics(self, _request: Request) -> Response:

@@ -16,11 +16,12 @@ import uvicorn
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import WebConfig
 from edge.core.errors import ConfigError, UnavailableError
+from edge.core.service import Conditions
 from edge.core.types import CameraStatus, Detections, Frame
+from edge.sinks.health import STALE_S, health
 from edge.sinks.metrics import Metrics
 from edge.sinks.summary import Summary
 from edge.sinks.web.guard import Guard, is_loopback
-from edge.sinks.web.health import STALE_S, health
 from edge.sinks.web.hub import Hub
 from edge.sinks.web.pages import WRITE_TIMEOUT_S, Pages, Parts
 from edge.sinks.web.picture import Picture, encode
@@ -58,7 +59,14 @@ class LiveView:
         hub: the viewers.
     """
 
-    def __init__(self, config: WebConfig, about: About, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: WebConfig,
+        about: About,
+        *,
+        clock: Clock | None = None,
+        conditions: Conditions | None = None,
+    ) -> None:
         """Prepare; nothing listens before ``start``.
 
         Raises:
@@ -67,6 +75,7 @@ class LiveView:
         _require_safe(config)
         self._config = config
         self._clock = clock or MonotonicClock()
+        self._conditions = conditions or Conditions()
         self.summary = Summary(self._clock)
         self.hub = Hub(self._encode)
         self._metrics = Metrics(about.labels, viewers=lambda: self.hub.viewers, clock=self._clock)
@@ -133,7 +142,9 @@ class LiveView:
         return encode(frame, detections, self.summary.camera(frame.camera), self._config.quality)
 
     def _health(self) -> dict[str, Any]:
-        return health(self.hub.statuses(), self.summary.report().cameras, self._clock.now())
+        cameras = self.summary.report().cameras
+        now, conditions = self._clock.now(), self._conditions.reasons()
+        return health(self.hub.statuses(), cameras, now, conditions)
 
     def _uvicorn_config(self, about: About) -> uvicorn.Config:
         hello = {

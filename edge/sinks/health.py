@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edge.core.service import ServiceState, worst
 from edge.core.types import CameraState, CameraStatus
 from edge.sinks.summary import CameraReport
 
 STALE_S = 2.0
 """A live camera without an inspected frame for this long is stale: its detections are unknown."""
 
-_COMING_UP = (CameraState.CONNECTING.value, CameraState.LIVE.value)
+_LIVE = CameraState.LIVE.value
+_COMING_UP = (CameraState.CONNECTING.value, _LIVE)
 
 
 def health(
-    statuses: Mapping[str, CameraStatus], reports: Mapping[str, CameraReport], now: float
+    statuses: Mapping[str, CameraStatus],
+    reports: Mapping[str, CameraReport],
+    now: float,
+    conditions: Mapping[ServiceState, str] | None = None,
 ) -> dict[str, Any]:
     """The state of the service and of each camera.
 
@@ -23,26 +28,33 @@ def health(
         statuses: the last known state of each camera.
         reports: figures of each camera that had a frame.
         now: monotonic seconds.
+        conditions: what else is so, with its reason.
 
     Returns:
-        ``state``: ``running`` (every camera is inspected now), ``degraded`` (some are),
-        ``starting`` (no frame yet, and a camera may still come up) or ``blind`` (none is).
+        ``state``: the worst that is so, see :class:`edge.core.service.ServiceState`: ``running``
+        (every camera is inspected now), ``degraded`` (some are), ``starting`` (no frame yet, and
+        a camera may still come up), ``blind`` (none is), or a condition's.
+        ``reasons``: one line for each camera that is not inspected, and for each condition.
         ``cameras``: one for each, with ``camera, state, reason, fps, age_s``; ``age_s`` is the
         time since its last inspected frame, null before the first.
     """
     names = sorted(statuses.keys() | reports.keys())
     cameras = [_camera(name, statuses.get(name), reports.get(name), now) for name in names]
-    return {"state": _overall(cameras), "cameras": cameras}
+    conditions = conditions or {}
+    reasons = [*conditions.values(), *(c["reason"] for c in cameras if c["state"] != _LIVE)]
+    state = worst(_of_cameras(cameras), conditions)
+    return {"state": state.value, "reasons": reasons, "cameras": cameras}
 
 
-def _overall(cameras: Sequence[Mapping[str, Any]]) -> str:
+def _of_cameras(cameras: Sequence[Mapping[str, Any]]) -> ServiceState:
     begun = [camera["age_s"] is not None for camera in cameras]
-    live = [camera["state"] == CameraState.LIVE.value for camera in cameras]
+    live = [camera["state"] == _LIVE for camera in cameras]
     inspected = [a and b for a, b in zip(begun, live, strict=True)]
     if any(inspected):
-        return "running" if all(inspected) else "degraded"
+        return ServiceState.RUNNING if all(inspected) else ServiceState.DEGRADED
     may_come = any(camera["state"] in _COMING_UP for camera in cameras)
-    return "starting" if not any(begun) and (may_come or not cameras) else "blind"
+    coming = not any(begun) and (may_come or not cameras)
+    return ServiceState.STARTING if coming else ServiceState.BLIND
 
 
 def _camera(
