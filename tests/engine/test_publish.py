@@ -16,11 +16,6 @@ from tests.engine.bundles import fields, files
 
 KILLED_BUILDS = """
 import os, signal, sys
-from pathlib import Path
-
-from edge.engine.bundle import write_bundle
-from edge.engine.publish import publish
-from tests.engine.bundles import fields
 
 calls = fatal = 0
 
@@ -40,6 +35,14 @@ def stepwise(real):
 
 for name in ("fsync", "rename", "replace", "symlink", "mkdir"):
     setattr(os, name, stepwise(getattr(os, name)))
+
+from pathlib import Path  # only now: before 3.11 it keeps the functions that it finds
+
+from edge.engine.bundle import write_bundle
+from edge.engine.publish import publish
+from tests.engine.bundles import fields
+
+calls = fatal = 0
 work, out = Path(sys.argv[1]), Path(sys.argv[2])
 sources = {"model.onnx": work / "model.onnx", "ranges.json": work / "ranges.json"}
 for line in sys.stdin:
