@@ -15,7 +15,7 @@ from edge.engine.publish import BusyError, exclusive, list_bundles, publish, rol
 from tests.engine.bundles import fields, files
 
 KILLED_BUILDS = """
-import os, signal, sys
+import functools, os, signal, sys
 
 calls = fatal = 0
 
@@ -31,7 +31,7 @@ def stepwise(real):
         result = real(*arguments, **options)
         step()
         return result
-    return call
+    return functools.partial(call)  # no method of the class that keeps it
 
 for name in ("fsync", "rename", "replace", "symlink", "mkdir"):
     setattr(os, name, stepwise(getattr(os, name)))
