@@ -14,7 +14,8 @@ from edge.camera import is_live
 from edge.core.config import DetectConfig, EdgeConfig
 from edge.core.errors import ConfigError
 from edge.core.mailbox import Mailbox
-from edge.core.ports import CameraFeed, Sink
+from edge.core.ports import CameraFeed, Detector, Sink
+from edge.core.service import Conditions
 from edge.detect import CpuDetector
 from edge.engine import open_engine
 
@@ -66,7 +67,7 @@ def open_events(
 
 
 def open_sinks(
-    config: EdgeConfig, detector: CpuDetector, stack: ExitStack
+    config: EdgeConfig, detector: Detector, stack: ExitStack, conditions: Conditions
 ) -> tuple[str | None, list[Sink]]:
     """The configured sinks, closed by ``stack``, and the live view's address if there is one."""
     from edge.sinks.isolated import Isolated
@@ -82,7 +83,7 @@ def open_sinks(
 
         name = model_to_use(config.model).stem
         about = About(name, detector.description, detector.labels, edge.__version__)
-        view = stack.enter_context(LiveView(config.sinks.web, about))
+        view = stack.enter_context(LiveView(config.sinks.web, about, conditions=conditions))
         url = view.url
         sinks.append(Isolated(view, "live view"))
     for sink in sinks:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge import live
+from edge.app.heart import Heart
 from edge.app.parts import open_detector, open_events, open_sinks, shipped_model
 from edge.camera import open_feed
 from edge.core.clock import MonotonicClock
 from edge.core.config import CameraConfig, EdgeConfig, SinksConfig, WebConfig
 from edge.core.config_file import load_config
+from edge.core.mailbox import Mailbox
+from edge.core.service import Conditions
+from edge.host.notify import Notifier
 from edge.host.signals import stop_on_signals
-from edge.sinks.summary import Summary
+from edge.sinks.overview import Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +68,38 @@ def serve(
         ready: called once with the live view's address (None without one), before the first frame.
         seconds: stop after this long; None: never.
     """
-    clock = MonotonicClock()
+    clock, conditions = MonotonicClock(), Conditions()
     with ExitStack() as stack:
-        detector = stack.enter_context(open_detector(config.model, config.detect))
-        summary = Summary(clock)
-        url, sinks = open_sinks(config, detector, stack)
+        heartbeat = stack.enter_context(closing(Notifier.from_environment()))
+        model = live.ModelSwitch(stack.enter_context(open_detector(config.model, config.detect)))
+        overview = Overview(clock, conditions)
+        url, sinks = open_sinks(config, model, stack, conditions)
         feeds = [open_feed(camera, clock) for camera in config.cameras]
         events = stack.enter_context(open_events(config, feeds))
+        ask = events.put if isinstance(events, Mailbox) else _nobody
+        heart = Heart(heartbeat, overview, feeds, ask, clock)
         stack.enter_context(stop_on_signals(events.close))
         if seconds is not None:
             stack.enter_context(_after(seconds, events.close))
+        stack.enter_context(heart.beating())
         ready(url)
-        live.run(events, detector, [summary, *sinks])
-        report = summary.report()
+        heartbeat.ready(f"{model.description}; cameras: {len(feeds)}")
+        live.run(events, model, [overview, *sinks], heart.alive)
+        heartbeat.stopping()
+        report = overview.summary.report()
     return RunReport(
         frames=report.frames,
         fps=report.fps,
         detections=report.detections,
         dropped=report.dropped,
         latency_ms=dataclasses.asdict(report.latency_ms),
-        engine=detector.description,
+        engine=model.description,
         url=url,
     )
+
+
+def _nobody(_pulse: object) -> None:
+    """Recordings come as fast as they are asked for: an engine that answers is never idle."""
 
 
 @contextmanager
