@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from edge.core.build import Precision
 from edge.core.errors import ConfigError
 from edge.core.ports import Engine
+
+if TYPE_CHECKING:
+    from edge.engine.manifest import Manifest
 
 
 def open_engine(model: Path, *, threads: int | None = None, key: Path | None = None) -> Engine:
@@ -26,24 +31,44 @@ def open_engine(model: Path, *, threads: int | None = None, key: Path | None = N
     from edge.engine.manifest import MANIFEST  # what a runtime needs is loaded when it is asked for
 
     if (model / MANIFEST).exists():
-        return _open_bundle(model, threads, key)
+        manifest = _verified(model, key)
+        return _open_part(model.resolve(), manifest, manifest.engine, manifest.precision, threads)
     from edge.engine.onnx_cpu import OnnxCpuEngine
 
     return OnnxCpuEngine(model, threads=threads)
 
 
-def _open_bundle(bundle: Path, threads: int | None, key: Path | None) -> Engine:
-    from edge.engine.bundle import verified_file, verify
+def open_fallback(bundle: Path, *, threads: int | None = None, key: Path) -> Engine | None:
+    """The engine that judges a bundle's own in service, and takes over from it; None: it has none.
+
+    Raises:
+        DataError: the bundle was changed, or built for another machine.
+        MissingLibraryError: the runtime is not installed.
+    """
+    manifest = _verified(bundle, key)
+    if manifest.fallback is None:
+        return None
+    named = Precision.FP32 if manifest.machine.runtime == "onnxruntime" else Precision.FP16
+    return _open_part(bundle.resolve(), manifest, manifest.fallback, named, threads)
+
+
+def _verified(bundle: Path, key: Path | None) -> Manifest:
+    from edge.engine.bundle import verify
 
     if key is None:
         raise ConfigError(f"{bundle}: a bundle is opened under this device's key; none was given")
-    folder = bundle.resolve()  # the link may move while this goes on
-    manifest = verify(folder, key=key)
+    return verify(bundle.resolve(), key=key)  # the link may move while this goes on
+
+
+def _open_part(
+    folder: Path, manifest: Manifest, name: str, precision: Precision, threads: int | None
+) -> Engine:
     if manifest.machine.runtime == "onnxruntime":
         from edge.engine.onnx_cpu import OnnxCpuEngine
 
-        return OnnxCpuEngine(folder / manifest.engine, threads=threads)
+        return OnnxCpuEngine(folder / name, threads=threads)
+    from edge.engine.bundle import verified_file
     from edge.engine.tensorrt_engine import TensorRtEngine
 
-    plan = verified_file(folder, manifest, manifest.engine)
-    return TensorRtEngine(plan, labels=manifest.labels, precision=manifest.precision)
+    plan = verified_file(folder, manifest, name)
+    return TensorRtEngine(plan, labels=manifest.labels, precision=precision)
