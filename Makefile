@@ -1,6 +1,7 @@
 # make demo    camera to live detections in a browser, on any machine: no GPU, no camera
 # make test    every check; EXTRAS=export,rtx adds those of Ultralytics' export and of TensorRT-RTX's builder, as CI does
 # make bench   the README's tables, measured on this machine (minutes)
+# make install   as a service of this machine, with systemd (asks for sudo); make uninstall takes it away again
 # make soak    100,000 frames: memory, threads and file descriptors stay flat (minutes)
 
 SHELL   := /bin/bash
@@ -18,8 +19,8 @@ comma   := ,
 TESTED  := $(VENV)/installed-test$(addprefix -,$(subst $(comma),-,$(EXTRAS)))
 JETSON  := $(findstring tegra,$(shell uname -r))
 
-TEST_PACKAGES := chromium fonts-dejavu-core gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
-                 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-gi
+TEST_PACKAGES := chromium e2fsprogs fonts-dejavu-core gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+                 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-gi systemd-container
 
 # $(call need,PACKAGES): install what is missing when that is allowed, else print the one line that does.
 define need
@@ -31,7 +32,7 @@ elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo DEBIAN_FRONT
 else echo "Missing system packages. Install them with:  sudo apt-get install -y$$missing" >&2; $(2); fi
 endef
 
-.PHONY: demo test bench soak clean
+.PHONY: demo test bench soak install uninstall clean
 
 demo: $(VENV)/installed
 	@if [ -t 1 ]; then exec $(BIN)/edge demo; else exec $(BIN)/edge demo --seconds 30 --json -; fi
@@ -48,6 +49,12 @@ bench: $(VENV)/installed
 	$(BIN)/edge bench --seconds 120 --json -
 	$(BIN)/edge bench --viewers 20 --fps 10 --seconds 480 --json -
 	$(BIN)/edge bench --viewers 20 --fps 30 --seconds 480 --json -
+
+install: $(VENV)/installed
+	sudo $(BIN)/edge install --package .
+
+uninstall: $(VENV)/installed
+	sudo $(BIN)/edge uninstall $(if $(PURGE),--purge)
 
 soak: $(TESTED)
 	$(BIN)/python -m tests.soak

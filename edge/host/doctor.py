@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.core.types import Check
+from edge.host.jetson import power_checks, read_health
 
 LOW_DISK_GB = 2.0
 LOW_MEMORY_GB = 2.0
@@ -94,7 +95,7 @@ def _port(port: int) -> Check:
 
 
 def _jetson(root: Path) -> Iterator[Check]:
-    """On a Jetson: JetPack's own ``tensorrt`` and ``cv2`` must be seen, not shadowed by pip's."""
+    """On a Jetson: heat, power, and JetPack's ``tensorrt`` and ``cv2``, not shadowed by pip's."""
     try:
         model = (root / "proc/device-tree/model").read_text().rstrip("\0\n")
     except OSError:
@@ -105,6 +106,7 @@ def _jetson(root: Path) -> Iterator[Check]:
     yield Check("jetson", True, f"{model}; {found}")
     for module, package in (("tensorrt", "python3-libnvinfer"), ("cv2", "python3-opencv")):
         yield _from_jetpack(module, package)
+    yield from power_checks(read_health(root))
 
 
 def _from_jetpack(module: str, package: str) -> Check:
