@@ -89,6 +89,22 @@ class WebConfig(Strict):
     """More viewers at once are refused."""
 
 
+class CollectConfig(Strict):
+    """A bounded, varied folder of live frames: what ``edge recalibrate`` calibrates with."""
+
+    folder: FilePath | None = None
+    """Where they go; none: ``collected`` in the state folder."""
+    every_s: PositiveSeconds = 10.0
+    """A frame of each camera is considered this often; an uncertain one four times as often, one
+    on which two engines disagree always. Seconds."""
+    images: Annotated[int, Field(ge=8, le=2000)] = 500
+    """At most this many; the one most like the others goes first."""
+    megabytes: Annotated[float, Field(gt=0, le=1_000_000)] = 500.0
+    """At most this much in all."""
+    least_free_mb: Annotated[float, Field(ge=0, le=1_000_000)] = 500.0
+    """Nothing is collected while the disk has less than this free, megabytes."""
+
+
 class SinksConfig(Strict):
     """Where results go."""
 
@@ -96,6 +112,68 @@ class SinksConfig(Strict):
     """Write every result to a file."""
     web: WebConfig | None = Field(default_factory=WebConfig)
     """Serve the live view; ``null`` turns it off."""
+    collect: CollectConfig | None = None
+    """Collect frames for recalibration; none: no picture is kept."""
+
+
+class WatchConfig(Strict):
+    """Is the running engine still right? A few live frames also go through the fallback engine.
+
+    Boxes are counted over both engines: a box that both found counts twice.
+    """
+
+    every_s: PositiveSeconds = 5.0
+    """A live frame is compared this often, the cameras in turn. Seconds, on average: a fixed rhythm
+    could fall into step with the belt and only ever see it empty."""
+    f1_50: Fraction = 0.975
+    """Agreement at IoU 0.50 that the engine owes, 0..1, as in the gate. It is a breach when, by all
+    that chance can do, the engine lies below it."""
+    f1_85: Fraction = 0.95
+    """The same at IoU 0.85."""
+    window_boxes: Annotated[int, Field(ge=20, le=1_000_000)] = 400
+    """Agreement is judged over the last comparisons that hold this many boxes."""
+    window_s: PositiveSeconds = 3600.0
+    """What is older than this is no evidence any more. Seconds."""
+    least_boxes: Annotated[int, Field(ge=2, le=1_000_000)] = 100
+    """Boxes under which nothing is said to be in order."""
+    least_frames: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Frames with a box under which nothing is judged: one odd frame proves nothing."""
+    dwell_s: PositiveSeconds = 600.0
+    """Least time on the fallback engine before coming back. Seconds."""
+    come_back: bool = False
+    """Come back by itself when the engines agree again, once; else another bundle has to be
+    published, or an operator says so."""
+    trial_boxes: Annotated[int, Field(ge=2, le=1_000_000)] = 100
+    """Boxes after which a new bundle's trial is passed, unless it failed before."""
+    trial_frames: Annotated[int, Field(ge=1, le=100_000)] = 10
+    """Frames with a box that a trial takes at least."""
+    canaries_s: PositiveSeconds = 3600.0
+    """The bundle's canary images are shown to the engine again this often. Seconds."""
+    drift: Fraction = 0.3
+    """Jensen-Shannon distance from the baseline above which brightness, scores or class mix count
+    as drifted, 0..1. Drift warns; it never switches the engine."""
+    drift_samples: Annotated[int, Field(ge=50, le=100_000)] = 300
+    """Frames, for the brightness, and boxes, for the others, that drift is judged over."""
+
+    @model_validator(mode="after")
+    def _evidence_fits_the_window(self) -> WatchConfig:
+        if self.least_boxes > self.window_boxes:
+            raise ValueError(
+                f"least_boxes ({self.least_boxes}) must not exceed "
+                f"window_boxes ({self.window_boxes})"
+            )
+        return self
+
+
+class RecalibrateConfig(Strict):
+    """What ``edge recalibrate`` builds the next bundle from, besides the collected frames."""
+
+    model: FilePath
+    """The trained model, ONNX, FP32."""
+    images: FilePath
+    """Folder of the factory's images."""
+    labels: FilePath | None = None
+    """Their labels: YOLO text folder or COCO JSON."""
 
 
 class EdgeConfig(Strict):
@@ -109,6 +187,10 @@ class EdgeConfig(Strict):
     """What counts as a detection."""
     sinks: SinksConfig = Field(default_factory=SinksConfig)
     """Where results go."""
+    watch: WatchConfig | None = Field(default_factory=WatchConfig)
+    """Watch the accuracy of the running engine; ``null`` turns it off."""
+    recalibrate: RecalibrateConfig | None = None
+    """What a recalibration on this device builds from."""
     log: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is logged."""
 
