@@ -6,8 +6,10 @@ from edge.app.doctor import doctor
 from edge.app.engines import EngineSettings, RuntimeAsked
 from edge.app.measure import bench, bench_viewers
 from edge.app.parts import bundle_key
+from edge.app.recalibrate import recalibrate
 from edge.app.service import RunReport, demo, load_service_config, serve
 from edge.app.stills import ImageResult, detect_images, evaluate, export, render
+from edge.host.install import install, uninstall
 
 __all__ = [
     "BuildRequest",
@@ -24,9 +26,12 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "install",
     "load_service_config",
     "models",
+    "recalibrate",
     "render",
     "rollback",
     "serve",
+    "uninstall",
 ]

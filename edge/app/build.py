@@ -28,6 +28,7 @@ from edge.detect import CpuDetector
 from edge.engine import open_engine
 from edge.engine.intake import read_model
 from edge.engine.machine import this_machine
+from edge.host.jetson import power_mode
 from edge.quantize.qdq import is_quantised
 from edge.quantize.selection import LEAST_FOR_INT8
 from edge.quantize.unquantised import without_pairs
@@ -247,7 +248,8 @@ class _Build:
 
     @cached_property
     def _machine(self) -> Any:
-        return this_machine("onnxruntime" if self._trt is None else "tensorrt")
+        mode = power_mode(Path("/"))
+        return this_machine("tensorrt" if self._trt else "onnxruntime", power_mode=mode)
 
     @cached_property
     def _source_facts(self) -> dict[str, str]:

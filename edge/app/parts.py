@@ -20,6 +20,8 @@ from edge.detect import CpuDetector
 from edge.engine import open_engine
 
 SHIPPED_MODEL = "line-yolov8n.onnx"
+SERVICE_KEY = Path("/var/lib/edge/bundle.key")
+"""Of the installed service; who may read it builds bundles that the service takes."""
 
 
 def shipped_model() -> Path:
@@ -92,6 +94,9 @@ def open_sinks(
 
 
 def bundle_key() -> Path:
-    """Where this device's key lies: ``EDGE_KEY_FILE``, else in the user's configuration."""
+    """Where this device's key lies: ``EDGE_KEY_FILE``, the service's own, or the user's."""
     named = os.environ.get("EDGE_KEY_FILE")
-    return Path(named) if named else Path.home() / ".config" / "edge" / "bundle.key"
+    if named:
+        return Path(named)
+    installed = os.access(SERVICE_KEY, os.R_OK)
+    return SERVICE_KEY if installed else Path.home() / ".config" / "edge" / "bundle.key"

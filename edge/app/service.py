@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from edge import live
 from edge.app.heart import Heart
-from edge.app.parts import open_detector, open_events, open_sinks, shipped_model
+from edge.app.keeping import open_keeper, starting
+from edge.app.parts import model_to_use, open_events, open_sinks, shipped_model
 from edge.camera import open_feed
 from edge.core.clock import MonotonicClock
-from edge.core.config import CameraConfig, EdgeConfig, SinksConfig, WebConfig
+from edge.core.config import CameraConfig, EdgeConfig, SinksConfig, Strict, WebConfig
 from edge.core.config_file import load_config
 from edge.core.mailbox import Mailbox
 from edge.core.service import Conditions
 from edge.host.notify import Notifier
 from edge.host.signals import stop_on_signals
 from edge.sinks.overview import Overview
+
+_Part = TypeVar("_Part", bound=Strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ def demo(seconds: float | None, port: int, ready: Callable[[str | None], None]) 
     # 15 frames a second leave a two-core machine room for a browser beside the detector.
     camera = CameraConfig(name="line-1", uri="pattern://?size=1280x720&fps=15")
     config = EdgeConfig(
-        cameras=[camera], model=shipped_model(), sinks=SinksConfig(web=WebConfig(port=port))
+        cameras=[camera],
+        model=shipped_model(),
+        sinks=SinksConfig(web=WebConfig(port=port), collect=None),
     )
     return serve(config, ready, seconds)
 
@@ -50,12 +56,21 @@ def load_service_config(path: Path) -> EdgeConfig:
     """Read ``edge.yaml``; its relative paths start at its folder."""
     config = load_config(path)
     folder = path.absolute().parent
-    model = config.model and folder / config.model
-    jsonl = config.sinks.jsonl
-    if jsonl and str(jsonl.path) != "-":
-        jsonl = jsonl.model_copy(update={"path": folder / jsonl.path})
-    sinks = config.sinks.model_copy(update={"jsonl": jsonl})
-    return config.model_copy(update={"model": model, "sinks": sinks})
+
+    def placed(part: _Part, *names: str) -> _Part:
+        values = {name: getattr(part, name) for name in names}
+        found = {k: folder / v for k, v in values.items() if v is not None and str(v) != "-"}
+        return part.model_copy(update=found)
+
+    sinks, jsonl, collect = config.sinks, config.sinks.jsonl, config.sinks.collect
+    sinks = sinks.model_copy(
+        update={
+            "jsonl": jsonl and placed(jsonl, "path"),
+            "collect": collect and placed(collect, "folder"),
+        }
+    )
+    again = config.recalibrate and placed(config.recalibrate, "model", "images", "labels")
+    return placed(config, "model").model_copy(update={"sinks": sinks, "recalibrate": again})
 
 
 def serve(
@@ -71,7 +86,9 @@ def serve(
     clock, conditions = MonotonicClock(), Conditions()
     with ExitStack() as stack:
         heartbeat = stack.enter_context(closing(Notifier.from_environment()))
-        model = live.ModelSwitch(stack.enter_context(open_detector(config.model, config.detect)))
+        start = stack.enter_context(starting(config, model_to_use(config.model), conditions))
+        model = start.switch
+        keeper = stack.enter_context(open_keeper(config, start, conditions))
         overview = Overview(clock, conditions)
         url, sinks = open_sinks(config, model, stack, conditions)
         feeds = [open_feed(camera, clock) for camera in config.cameras]
@@ -84,7 +101,7 @@ def serve(
         stack.enter_context(heart.beating())
         ready(url)
         heartbeat.ready(f"{model.description}; cameras: {len(feeds)}")
-        live.run(events, model, [overview, *sinks], heart.alive)
+        live.run(events, model, [overview, *keeper, *sinks], heart.alive)
         heartbeat.stopping()
         report = overview.summary.report()
     return RunReport(

@@ -119,6 +119,29 @@ def build(
         sys.exit(65)
 
 
+@click.command(
+    cls=Verb,
+    short_help="A new bundle on the device, while the line runs.",
+    epilog="edge recalibrate -c edge.yaml\nedge recalibrate -c edge.yaml --json -",
+)
+@click.option(
+    "-c", "--config", type=PATH, required=True, help="Of the service; see docs/edge.yaml."
+)
+@json_flag
+def recalibrate(config: Path, json_to: str | None) -> None:
+    """Build from the factory's images and those collected from the line, gate, and publish.
+
+    The running service takes the new bundle between two frames, on trial, and goes back by
+    itself. Exit code 65 and no change when nothing passes, 75 when another one is at it.
+    """
+    settings = app.load_service_config(config)
+    with printing.steps() as told:
+        report = app.recalibrate(settings, told, printing.rung)
+    printing.result(report, json_to)
+    if not report["passed"]:
+        sys.exit(65)
+
+
 def _search(calibrator: str, neck: bool) -> Search:
     if calibrator == "auto":
         return Search(neck=neck)

@@ -12,7 +12,7 @@ import click
 
 import edge
 from edge import app
-from edge.cli import building, printing
+from edge.cli import building, installing, printing
 from edge.cli.flags import (
     PATH,
     SEEDS,
@@ -232,7 +232,10 @@ def export(
 
 cli.add_command(building.build)
 cli.add_command(building.models)
+cli.add_command(building.recalibrate)
 cli.add_command(building.rollback)
+cli.add_command(installing.install)
+cli.add_command(installing.uninstall)
 
 
 @cli.command(

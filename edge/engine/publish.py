@@ -17,6 +17,8 @@ BUILDS = "builds"
 CURRENT = "current"
 PREVIOUS = "previous"
 _LOCK = ".lock"
+RECALIBRATION = ".recalibration"
+"""The lock of a recalibration, from its first image to its end."""
 
 
 class BusyError(EdgeError):
@@ -91,8 +93,13 @@ def list_bundles(out: Path) -> tuple[Listed, ...]:
 
 
 @contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """Hold the lock of a folder of builds; the kernel lets go of it when the process dies.
+def exclusive(out: Path, lock: str = _LOCK, what: str = "build is publishing") -> Iterator[None]:
+    """Hold a lock of a folder of builds; the kernel lets go of it when the process dies.
+
+    Args:
+        out: folder of all builds.
+        lock: name of the lock's file.
+        what: another one of what is at it, for the message.
 
     Raises:
         BusyError: another process, or thread, holds it.
@@ -100,19 +107,40 @@ def exclusive(out: Path) -> Iterator[None]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = os.open(out / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(out / lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise UnavailableError(f"{out}: cannot be written to ({error.strerror})") from error
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BusyError(
-                f"{out}: another build is publishing. Wait until it is done, and try again"
+                f"{out}: another {what}. Wait until it is done, and try again"
             ) from error
         yield
     finally:
-        os.close(lock)
+        os.close(handle)
+
+
+def in_use(out: Path) -> str | None:
+    """Name of the bundle in use; None if there is none."""
+    return _named(out, CURRENT)
+
+
+def before(out: Path) -> str | None:
+    """Name of the bundle that was in use before; None if there is none."""
+    return _named(out, PREVIOUS)
+
+
+def recalibrating(out: Path) -> bool:
+    """Whether a recalibration is going on."""
+    try:
+        with exclusive(out, RECALIBRATION):
+            return False
+    except BusyError:
+        return True
+    except UnavailableError:  # nothing can be built on a disk that cannot be written to
+        return False
 
 
 def _named(out: Path, link: str) -> str | None:

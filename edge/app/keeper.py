@@ -1,0 +1,278 @@
+"""Keeps the model in service right: follows what is published, tries it, watches it, goes back.
+
+Everything here happens on one thread beside the loop. The loop notices nothing of it but the
+exchange of its model between two frames.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from edge.app.serving import Serving
+from edge.app.tap import Sample, Tap
+from edge.core.clock import Clock
+from edge.core.config import WatchConfig
+from edge.core.errors import DataError, EdgeError
+from edge.core.service import Conditions, ServiceState
+from edge.core.types import Detections, Frame
+from edge.engine import publish
+from edge.live import ModelSwitch
+from edge.watch import AccuracyWatch, Outcome, Standing, Trial, check_canaries
+
+FOLLOW_S = 2.0
+"""How often it looks whether another bundle was published."""
+
+_log = logging.getLogger(__name__)
+
+
+class Memory(Protocol):
+    """What is remembered across restarts."""
+
+    def reject(self, bundle: str, reason: str) -> None:
+        """Never try this bundle again."""
+        ...
+
+    def rejected(self, bundle: str) -> str:
+        """Why a bundle is not tried again; empty: it may be."""
+        ...
+
+    def confirm(self, bundle: str) -> None:
+        """This bundle passed its trial."""
+        ...
+
+    def confirmed(self, bundle: str) -> bool:
+        """Whether it did."""
+        ...
+
+    def record(self, kind: str, text: str) -> None:
+        """Add to the history."""
+        ...
+
+
+class Keeper:
+    """Owns what is open: the model in service and, during a trial, the one before.
+
+    A bundle that fails to open, answers its canaries wrongly, or disagrees with its fallback is
+    left for the one before, and never tried again. One that fails later is left for its own
+    fallback.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a part that a test replaces
+        self,
+        models: Path | None,
+        switch: ModelSwitch,
+        serving: Serving,
+        open_serving: Callable[[Path], Serving],
+        memory: Memory,
+        conditions: Conditions,
+        settings: WatchConfig,
+        clock: Clock,
+        keep: Callable[[Frame], None] = lambda frame: None,
+    ) -> None:
+        """Take over a service that runs ``serving``.
+
+        Args:
+            models: folder of all builds; None: what is published there is not followed.
+            switch: the loop's model.
+            serving: what it runs now; closed by ``close``.
+            open_serving: opens a bundle.
+            memory: across restarts.
+            conditions: where states are told.
+            settings: of the watch.
+            clock: for tests.
+            keep: takes frames on which the two engines disagree.
+        """
+        self._models = models
+        self._switch = switch
+        self._serving = serving
+        self._before: Serving | None = None
+        self._open = open_serving
+        self._memory = memory
+        self._conditions = conditions
+        self._settings = settings
+        self._clock = clock
+        self._keep = keep
+        self._stop = threading.Event()
+        self._on_fallback = False
+        self._passed_over: str | None = None
+        self._followed_at = clock.now()
+        self.tap = Tap(lambda now, camera: self._watch.due(now, camera), clock)
+        self._begin(clock.now())
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Work on a thread of its own until the block ends."""
+        thread = threading.Thread(target=self._run, name="keeper")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def close(self) -> None:
+        """Let go of the models; the loop has ended. Safe to call twice."""
+        for serving in filter(None, (self._serving, self._before)):
+            serving.close()
+
+    def step(self, wait_s: float = 0.0) -> None:
+        """Judge a frame if one is there, and look whether another bundle was published."""
+        sample = self.tap.take(wait_s)
+        # A frame from before the exchange may have been inspected by the model before.
+        if sample is not None and sample.frame.captured_at >= self._since:
+            self._judge(sample)
+        if self._clock.now() - self._followed_at >= FOLLOW_S:
+            self._followed_at = self._clock.now()
+            self._follow()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.step(wait_s=0.5)
+            except EdgeError as error:  # of the fallback engine: the line goes on without a judge
+                self._conditions.begin(ServiceState.FAULTED, f"accuracy is not watched: {error}")
+                _log.exception("accuracy is not watched any more")
+                return
+
+    def _begin(self, now: float) -> None:
+        """A model is new in service: nothing is known about it but what is remembered."""
+        self._watch = AccuracyWatch(self._settings, now)
+        proven = self._serving.fallback is None or self._memory.confirmed(self._serving.name)
+        self._trial = None if proven else Trial(self._settings)
+        self._since = now
+
+    def _judge(self, sample: Sample) -> None:
+        serving, now = self._serving, self._clock.now()
+        if serving.fallback is None:
+            return
+        engine, fallback = self._both(sample)
+        verdict = self._watch.add(now, engine, fallback)
+        if self._watch.last.found * 2 < self._watch.last.boxes:
+            self._keep(sample.frame)
+        if self._trial is not None:
+            tried = self._trial.add(engine, fallback)
+            if tried.outcome is Outcome.CONFIRMED:
+                self._confirmed(tried.reason)
+            elif tried.outcome is Outcome.FAILED:
+                self._failed(tried.reason)
+        elif verdict.standing is Standing.BREACH and not self._on_fallback:
+            self._fall_back(verdict.reason)
+        elif verdict.standing is Standing.OK and self._on_fallback:
+            self._come_back(verdict.reason)
+
+    def _both(self, sample: Sample) -> tuple[Detections, Detections]:
+        """What engine and fallback find in a frame, whichever of the two has inspected it."""
+        assert self._serving.fallback is not None
+        if self._on_fallback:
+            return self._serving.detector(sample.frame), sample.found
+        return sample.found, self._serving.fallback(sample.frame)
+
+    def _follow(self) -> None:
+        if self._models is None:
+            return
+        if publish.recalibrating(self._models):
+            self._conditions.begin(ServiceState.RECALIBRATING, "a new model is being built")
+        else:
+            self._conditions.end(ServiceState.RECALIBRATING)
+        name = publish.in_use(self._models)
+        if name is None or name in (self._serving.name, self._passed_over):
+            return
+        if reason := self._memory.rejected(name):
+            self._passed_over = name
+            _log.warning("%s is published, but it failed before: %s", name, reason)
+            return
+        self._take(name, self._models / publish.BUILDS / name)
+
+    def _take(self, name: str, bundle: Path) -> None:
+        """Use another bundle, on trial; the one before stays open until that is over."""
+        try:
+            fresh = self._open(bundle)
+        except EdgeError as error:
+            self._refuse(name, str(error))
+            return
+        try:
+            canaries = check_canaries(fresh.detector, fresh.canaries)
+            if canaries.standing is Standing.BREACH:
+                raise DataError(canaries.reason)
+            self._switch.exchange(fresh.detector)
+        except (EdgeError, ValueError) as error:
+            fresh.close()
+            self._refuse(name, str(error))
+            return
+        if self._before is None:
+            self._before = self._serving
+        else:  # it never got to its end
+            self._serving.close()
+        self._serving, self._on_fallback = fresh, False
+        self._conditions.end(ServiceState.FALLBACK)
+        self._begin(self._clock.now())
+        self._tell("swap", f"{name} is in service, on trial: {canaries.reason}")
+        if self._trial is None:
+            self._confirmed("it has no fallback engine to be compared with")
+
+    def _confirmed(self, reason: str) -> None:
+        self._trial = None
+        self._memory.confirm(self._serving.name)
+        if self._before is not None:
+            self._before.close()
+            self._before = None
+        self._tell("confirmed", f"{self._serving.name} stays in service: {reason}")
+
+    def _failed(self, reason: str) -> None:
+        """Back to the model before; without one, to the fallback of this one."""
+        failed, before = self._serving, self._before or self._earlier()
+        self._trial = None
+        if before is None:
+            self._fall_back(reason)
+            return
+        self._switch.exchange(before.detector)
+        self._serving, self._before = before, None
+        self._begin(self._clock.now())
+        self._refuse(failed.name, reason)
+        failed.close()
+
+    def _earlier(self) -> Serving | None:
+        """The bundle before, when this process has not had it open: it started with the new one."""
+        name = None if self._models is None else publish.before(self._models)
+        if self._models is None or name is None or self._memory.rejected(name):
+            return None
+        try:
+            return self._open(self._models / publish.BUILDS / name)
+        except EdgeError as error:
+            _log.warning("the bundle before cannot be used either: %s", error)
+            return None
+
+    def _refuse(self, name: str, reason: str) -> None:
+        """Never try a bundle again; what runs is what is published, so that a restart agrees."""
+        self._memory.reject(name, reason)
+        self._tell("rolled back", f"{name} is rejected: {reason}. {self._serving.name} runs")
+        if self._models is None or publish.in_use(self._models) != name:
+            return
+        running = self._models / publish.BUILDS / self._serving.name
+        try:
+            publish.publish(self._models, running)
+        except EdgeError:
+            self._passed_over = name
+            _log.exception("%s is rejected, but stays published", name)
+
+    def _fall_back(self, reason: str) -> None:
+        assert self._serving.fallback is not None
+        self._switch.exchange(self._serving.fallback)
+        self._on_fallback, self._since = True, self._clock.now()
+        self._conditions.begin(ServiceState.FALLBACK, reason)
+        self._tell("fallback", f"{self._serving.name} runs on its fallback: {reason}")
+
+    def _come_back(self, reason: str) -> None:
+        self._switch.exchange(self._serving.detector)
+        self._on_fallback, self._since = False, self._clock.now()
+        self._conditions.end(ServiceState.FALLBACK)
+        self._tell("back", f"{self._serving.name} runs again: {reason}")
+
+    def _tell(self, kind: str, text: str) -> None:
+        _log.warning("%s: %s", kind, text)
+        self._memory.record(kind, text)

@@ -1,0 +1,50 @@
+"""What the keeper remembers across restarts, in the service's durable state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.engine.publish import BUILDS
+from edge.host.state import KEPT_EVENTS, StateStore
+
+_CONFIRMED = "bundle confirmed"
+
+
+class StoredMemory:
+    """The keeper's memory. No call raises for what a disk does."""
+
+    def __init__(self, store: StateStore) -> None:
+        """Remember in ``store``."""
+        self._store = store
+
+    def reject(self, bundle: str, reason: str) -> None:
+        """Never try this bundle again."""
+        self._store.reject(bundle, reason)
+
+    def rejected(self, bundle: str) -> str:
+        """Why a bundle is not tried again; empty: it may be."""
+        rejection = self._store.rejection(bundle)
+        return rejection.reason if rejection else ""
+
+    def confirm(self, bundle: str) -> None:
+        """This bundle passed its trial."""
+        if not self.confirmed(bundle):
+            self._store.record(_CONFIRMED, bundle)
+
+    def confirmed(self, bundle: str) -> bool:
+        """Whether it did."""
+        events = self._store.history(KEPT_EVENTS)
+        return any(event.kind == _CONFIRMED and event.text == bundle for event in events)
+
+    def record(self, kind: str, text: str) -> None:
+        """Add to the history."""
+        self._store.record(kind, text)
+
+
+def last_confirmed(store: StateStore, models: Path) -> Path | None:
+    """The bundle that passed its trial last, and is still there; None: there is none."""
+    for event in store.history(KEPT_EVENTS):
+        bundle = models / BUILDS / event.text
+        if event.kind == _CONFIRMED and bundle.is_dir() and not store.rejection(event.text):
+            return bundle
+    return None

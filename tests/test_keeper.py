@@ -1,0 +1,255 @@
+"""The model in service: followed, tried, watched, taken back. Bundles and links are real."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from edge.app.keeper import FOLLOW_S, Keeper
+from edge.app.memory import StoredMemory
+from edge.core.config import WatchConfig
+from edge.core.errors import DataError
+from edge.core.service import Conditions, ServiceState
+from edge.core.types import Detections, Frame
+from edge.engine import publish
+from edge.engine.bundle import write_bundle
+from edge.host.state import StateStore
+from edge.live import ModelSwitch
+from edge.watch import Canary
+from tests.engine.bundles import fields, files
+from tests.fakes import FakeDetector, a_frame, one_box
+
+SETTINGS = WatchConfig(
+    every_s=1.0, trial_boxes=40, trial_frames=5, least_boxes=20, dwell_s=10.0, come_back=True
+)
+RIGHT, WRONG = one_box(), Detections.none()
+
+
+class Hand:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        return stop.is_set()
+
+
+class FakeServing:
+    """A bundle that finds ``found``, judged by a fallback that is right."""
+
+    def __init__(self, name: str, found: Detections = RIGHT, *, canary: bool = True) -> None:
+        self.name = name
+        self.detector = FakeDetector(found)
+        self.fallback: FakeDetector | None = FakeDetector(RIGHT)
+        answer = found if canary else Detections.none()
+        self.canaries = (Canary("canaries/00.png", a_frame(), answer),)
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Line:
+    """A service with its builds; ``open`` bundles are looked up by name."""
+
+    folder: Path
+    clock: Hand = field(default_factory=Hand)
+    conditions: Conditions = field(default_factory=Conditions)
+    bundles: dict[str, FakeServing] = field(default_factory=dict)
+    kept: list[Frame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.models = self.folder / "models"
+        self.store = StateStore(self.folder / "state.db")
+        self.memory = StoredMemory(self.store)
+
+    def publish(self, found: Detections = RIGHT, *, canary: bool = True) -> FakeServing:
+        sources = files(self.folder)
+        bundle = write_bundle(self.models, sources, fields(), key=self.folder / "key")
+        publish.publish(self.models, bundle)
+        self.bundles[bundle.name] = FakeServing(bundle.name, found, canary=canary)
+        return self.bundles[bundle.name]
+
+    def start(self, serving: FakeServing) -> Keeper:
+        self.switch = ModelSwitch(serving.detector)
+        self.keeper = Keeper(
+            self.models,
+            self.switch,
+            serving,  # type: ignore[arg-type]
+            self.open,  # type: ignore[arg-type]
+            self.memory,
+            self.conditions,
+            SETTINGS,
+            self.clock,
+            self.kept.append,
+        )
+        return self.keeper
+
+    def open(self, path: Path) -> FakeServing:
+        if path.name not in self.bundles:
+            raise DataError(f"{path.name} was changed")
+        return self.bundles[path.name]
+
+    def inspect(self, frames: int) -> None:
+        """Frames go through the loop's model; one every two seconds is shown to the keeper."""
+        for index in range(frames):
+            self.clock.time += max(2 * SETTINGS.every_s, FOLLOW_S)
+            image = a_frame(index)
+            frame = Frame(image.image, index, self.clock.time, image.camera)
+            self.keeper.tap.emit(frame, self.switch(frame))
+            self.keeper.step()
+
+    @property
+    def current(self) -> str | None:
+        return publish.in_use(self.models)
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    return Line(tmp_path)
+
+
+def proven(line: Line) -> FakeServing:
+    """A bundle in service that has passed its trial."""
+    first = line.publish()
+    line.memory.confirm(first.name)
+    line.start(first)
+    return first
+
+
+def test_a_published_bundle_is_taken_tried_and_confirmed(line: Line) -> None:
+    first = proven(line)
+    second = line.publish()
+    line.inspect(1)
+    assert line.switch(a_frame()) is RIGHT
+    assert not first.closed  # until the trial is over
+    line.inspect(30)
+    assert first.closed
+    assert line.memory.confirmed(second.name)
+    assert line.current == second.name
+
+
+def test_a_bundle_that_answers_its_canaries_wrongly_never_sees_a_frame(line: Line) -> None:
+    first = proven(line)
+    second = line.publish(canary=False)
+    line.inspect(1)
+    assert second.closed
+    assert line.switch._detector is first.detector
+    assert line.current == first.name  # a restart runs what runs now
+    assert "canary" in line.memory.rejected(second.name)
+
+
+def test_a_bundle_that_was_changed_is_rejected_and_the_one_before_goes_on(line: Line) -> None:
+    first = proven(line)
+    broken = line.publish()
+    del line.bundles[broken.name]
+    line.inspect(1)
+    assert line.current == first.name
+    assert "was changed" in line.memory.rejected(broken.name)
+
+
+def test_a_collapsed_bundle_fails_its_trial_and_is_never_tried_again(line: Line) -> None:
+    first = proven(line)
+    second = line.publish(WRONG)
+    line.inspect(40)
+    assert line.switch._detector is first.detector
+    assert second.closed
+    assert line.current == first.name
+    assert "agreement with the fallback engine" in line.memory.rejected(second.name)
+    publish.publish(line.models, line.models / "builds" / second.name)
+    second.closed = False
+    line.inspect(5)
+    assert line.switch._detector is first.detector  # though somebody published it again
+    kinds = [event.kind for event in line.store.history()]
+    assert kinds.count("rolled back") == 1
+    assert line.kept  # the evidence
+
+
+def test_a_proven_bundle_that_goes_wrong_is_left_for_its_fallback_and_stays_published(
+    line: Line,
+) -> None:
+    first = proven(line)
+    first.detector._found = WRONG
+    line.inspect(40)
+    assert line.switch._detector is first.fallback
+    assert "agreement" in line.conditions.reasons()[ServiceState.FALLBACK]
+    assert line.current == first.name
+
+
+def test_it_comes_back_when_both_agree_again(line: Line) -> None:
+    first = proven(line)
+    first.detector._found = WRONG
+    line.inspect(40)
+    first.detector._found = RIGHT
+    line.inspect(400)
+    assert line.switch._detector is first.detector
+    assert ServiceState.FALLBACK not in line.conditions.reasons()
+
+
+def test_another_bundle_ends_the_fallback(line: Line) -> None:
+    first = proven(line)
+    first.detector._found = WRONG
+    line.inspect(40)
+    second = line.publish()
+    line.inspect(30)
+    assert line.switch._detector is second.detector
+    assert not line.conditions.reasons()
+    assert first.closed
+
+
+def test_after_a_restart_in_the_middle_of_a_trial_it_begins_again(line: Line) -> None:
+    first, second = line.publish(), line.publish(WRONG)
+    line.start(second)  # power was cut before it was judged
+    line.inspect(40)
+    assert line.switch._detector is first.detector
+    assert line.current == first.name
+
+
+def test_the_first_bundle_of_a_line_falls_back_since_there_is_none_before_it(line: Line) -> None:
+    first = line.publish(WRONG)
+    line.start(first)
+    line.inspect(40)
+    assert line.switch._detector is first.fallback
+    assert ServiceState.FALLBACK in line.conditions.reasons()
+
+
+def test_a_frame_from_before_the_exchange_is_no_evidence_about_the_model_after_it(
+    line: Line,
+) -> None:
+    proven(line)
+    line.publish()
+    line.inspect(1)
+    stale = Frame(a_frame().image, 0, line.clock.time - 1, "cam")
+    line.clock.time += 2 * SETTINGS.every_s
+    line.keeper.tap.emit(stale, WRONG)
+    compared = line.keeper._watch.compared
+    line.keeper.step()
+    assert line.keeper._watch.compared == compared
+
+
+def test_a_recalibration_is_a_state_of_its_own(line: Line) -> None:
+    proven(line)
+    with publish.exclusive(line.models, publish.RECALIBRATION):
+        line.inspect(1)
+        assert ServiceState.RECALIBRATING in line.conditions.reasons()
+    line.inspect(1)
+    assert not line.conditions.reasons()
+
+
+def test_its_thread_ends_with_the_block_and_closing_lets_go_of_every_model(line: Line) -> None:
+    first = proven(line)
+    second = line.publish()
+    line.inspect(1)
+    with line.keeper.keeping():
+        pass
+    line.keeper.close()
+    assert first.closed
+    assert second.closed

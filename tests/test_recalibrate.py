@@ -1,0 +1,70 @@
+"""`edge recalibrate`: a new bundle from the factory's images and those that the line collected."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge.engine import publish
+from tests.test_build import MODEL, ROOT, current, edge
+
+CONFIG = """
+cameras: [{name: line-1, uri: 'pattern://?size=640x360'}]
+model: models/current
+sinks: {web: null, collect: {folder: collected}}
+recalibrate: {model: MODEL, images: images, labels: labels}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A device with its first bundle, the factory's images, and frames from the line."""
+    home = tmp_path_factory.mktemp("device")
+    for kind in ("images", "labels", "collected"):
+        (home / kind).mkdir()
+    every = sorted((ROOT / "calib_images" / "images").iterdir())
+    for image in every[:24]:
+        shutil.copy(image, home / "images")
+        shutil.copy(ROOT / "calib_images/labels" / f"{image.stem}.txt", home / "labels")
+    for image in every[24:40]:
+        shutil.copy(image, home / "collected")
+    (home / "edge.yaml").write_text(CONFIG.replace("MODEL", str(MODEL)))
+    (home / "bare.yaml").write_text(CONFIG.split("recalibrate:")[0])
+    first = edge(
+        home,
+        *("build", "--model", MODEL, "--images", "images", "--labels", "labels"),
+        *("--precision", "fp32"),
+    )
+    assert first.returncode == 0, first.stderr
+    return home
+
+
+def test_a_recalibration_publishes_what_passed_and_says_from_where_to_where(home: Path) -> None:
+    before = current(home)
+    result = edge(home, "recalibrate", "-c", "edge.yaml", "--json", "-")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["passed"]
+    assert (report["from"], report["to"]) == (before, current(home))
+    assert report["from"] != report["to"]
+    bundle = home / "models" / "builds" / report["to"]
+    images = json.loads((bundle / "report.json").read_text())["images"]
+    assert images["calibration"] + images["held_out"] + images["left_out"] == 40  # collected too
+
+
+def test_a_second_recalibration_at_the_same_time_is_told_so(home: Path) -> None:
+    before = current(home)
+    with publish.exclusive(home / "models", publish.RECALIBRATION):
+        result = edge(home, "recalibrate", "-c", "edge.yaml")
+    assert result.returncode == 75
+    assert "another recalibration is going on" in result.stderr
+    assert current(home) == before
+
+
+def test_without_a_word_on_what_to_build_from_it_is_refused(home: Path) -> None:
+    result = edge(home, "recalibrate", "-c", "bare.yaml")
+    assert result.returncode == 78
+    assert "no section 'recalibrate'" in result.stderr
