@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.core.errors import MissingLibraryError, UnavailableError
+from edge.core.errors import DataError, MissingLibraryError, UnavailableError
+from edge.engine.cuda_memory import DeviceMemory, HostMemory, PinnedMemory
 
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: waits for no work on the default stream
 _REMEDY = (
     "Run: pip install pycuda (it compiles itself with CUDA's nvcc: on a Jetson, "
     "sudo apt-get install nvidia-cuda-dev python3-dev first)"
@@ -41,6 +43,10 @@ class CudaContext:
     """The primary context of the first GPU, current only inside ``with context.current():``.
 
     Any thread may use it, one at a time. ``close`` gives it back.
+
+    Attributes:
+        integrated: GPU and CPU share their memory, as on a Jetson: nothing needs to be copied.
+        error: what PyCUDA raises.
     """
 
     def __init__(self) -> None:
@@ -51,9 +57,12 @@ class CudaContext:
             UnavailableError: there is no usable GPU.
         """
         self._cuda = _driver()
+        self.error: type[Exception] = self._cuda.Error
         device = _first_device(self._cuda)
         with _explained(self._cuda):
+            integrated = device.get_attribute(self._cuda.device_attribute.INTEGRATED)
             self._context = device.retain_primary_context()
+        self.integrated = bool(integrated)
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -64,12 +73,12 @@ class CudaContext:
         """
         if self._context is None:
             raise ValueError("CUDA context used after close()")
-        self._context.push()
-        try:
-            with _explained(self._cuda):
+        with _explained(self._cuda):
+            self._context.push()
+            try:
                 yield
-        finally:
-            self._context.pop()
+            finally:
+                self._context.pop()
 
     def buffer(self, shape: tuple[int, ...]) -> DeviceBuffer:
         """Memory for a float32 tensor, on the GPU and pinned on the host; call it while current."""
@@ -78,7 +87,67 @@ class CudaContext:
 
     def stream(self) -> Any:
         """A stream of its own; call it while current."""
-        return self._cuda.Stream()
+        return self._cuda.Stream(_NON_BLOCKING)
+
+    def event(self, *, blocking: bool = False, timing: bool = False) -> Any:
+        """A mark in a stream; call it while current.
+
+        Args:
+            blocking: who waits for it sleeps: later by tens of microseconds, but no CPU is used.
+            timing: it notes the time, for ``time_since``.
+        """
+        flags = self._cuda.event_flags
+        wanted = 0 if timing else flags.DISABLE_TIMING
+        return self._cuda.Event(wanted | (flags.BLOCKING_SYNC if blocking else 0))
+
+    def device_memory(self, size_bytes: int) -> DeviceMemory:
+        """Memory of the GPU; call it while current."""
+        return DeviceMemory(self._cuda, size_bytes)
+
+    def host_memory(self, size_bytes: int, *, mapped: bool) -> HostMemory:
+        """Page-locked memory of the host, which copies run to and from; call it while current.
+
+        Args:
+            size_bytes: of it.
+            mapped: the GPU can address it.
+        """
+        return HostMemory(self._cuda, size_bytes, mapped)
+
+    def pin(self, memory: NDArray[np.uint8], *, mapped: bool) -> PinnedMemory:
+        """Page-lock memory that exists already; call it while current."""
+        return PinnedMemory(memory, mapped)
+
+    def module(self, cubin: bytes) -> Any:
+        """Compiled kernels, loaded; call it, and drop what it gives, while current.
+
+        Raises:
+            DataError: they are not for this GPU, or are no kernels.
+        """
+        try:
+            return self._cuda.module_from_buffer(cubin)
+        except self._cuda.MemoryError:
+            raise
+        except self._cuda.Error as error:
+            raise DataError(
+                f"the bundle's kernels do not run on this GPU: {error}. Build it again on this "
+                "machine: edge build"
+            ) from error
+
+    def copy_in(self, address: int, source: NDArray[Any], stream: Any) -> None:
+        """Start a copy to the GPU; at once done only where the source is not page-locked."""
+        self._cuda.memcpy_htod_async(address, source, stream)
+
+    def copy_out(self, target: NDArray[Any], address: int, stream: Any) -> None:
+        """Start a copy from the GPU."""
+        self._cuda.memcpy_dtoh_async(target, address, stream)
+
+    def clear(self, address: int, size_bytes: int, stream: Any) -> None:
+        """Start to zero memory of the GPU, a multiple of 4 bytes."""
+        self._cuda.memset_d32_async(address, 0, size_bytes // 4, stream)
+
+    def free_bytes(self) -> int:
+        """Of the GPU's memory, now; call it while current."""
+        return int(self._cuda.mem_get_info()[0])
 
     def close(self) -> None:
         """Give the context back; whatever lives in it must be gone. Safe to call twice."""
@@ -169,6 +238,11 @@ def _first_device(cuda: Any) -> Any:
 def _explained(cuda: Any) -> Iterator[None]:
     try:
         yield
+    except cuda.MemoryError as error:
+        raise UnavailableError(
+            f"the GPU has too little memory: {error}. Stop what else uses it (nvidia-smi, or on a "
+            "Jetson: tegrastats), or run a smaller model"
+        ) from error
     except cuda.Error as error:
         raise UnavailableError(
             f"the GPU cannot be used: {error}. Check its driver: nvidia-smi, or on a Jetson: "

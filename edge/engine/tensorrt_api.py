@@ -74,6 +74,12 @@ class TensorRt:
             return None
         return 1 << int(source.EDGE_MASK_CONVOLUTIONS) | 1 << int(source.JIT_CONVOLUTIONS)
 
+    def share_profiles(self, config: Any) -> None:
+        """Let several contexts run an engine of open size, as TensorRT 10 does by itself."""
+        feature: Any = getattr(self.module, "PreviewFeature", None)
+        if self.version < (10,) and hasattr(feature, "PROFILE_SHARING_0806"):
+            config.set_preview_feature(feature.PROFILE_SHARING_0806, True)
+
     def start(self, kind: str, log: TensorRtLog) -> Any:
         """A new ``Builder`` or ``Runtime``.
 

@@ -125,7 +125,7 @@ def build_plan(request: BuildRequest, tensors: Iterable[NDArray[np.float32]]) ->
     _parse(trt, model, network, log)
     config = _configured(trt, builder, request)
     if any(side < 0 for side in network.get_input(0).shape):
-        _fix_shape(builder, config, model, request)
+        _fix_shape(trt, builder, config, model, request)
     timing = _load_timing(trt, config, request)
     if request.calibrator is None:
         plan, used = builder.build_serialized_network(network, config), 0
@@ -202,12 +202,15 @@ def _configured(trt: TensorRt, builder: Any, request: BuildRequest) -> Any:
     return config
 
 
-def _fix_shape(builder: Any, config: Any, model: Model, request: BuildRequest) -> None:
+def _fix_shape(
+    trt: TensorRt, builder: Any, config: Any, model: Model, request: BuildRequest
+) -> None:
     """A graph that leaves its input's size open is built for one image of one size."""
     shape = _input_shape(model)
     profile = builder.create_optimization_profile()
     profile.set_shape(model.input_name, shape, shape, shape)
     config.add_optimization_profile(profile)
+    trt.share_profiles(config)
     if request.calibrator is not None:
         config.set_calibration_profile(profile)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+import weakref
 from enum import IntEnum
 from typing import Any
 
@@ -16,9 +17,13 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from tests.engine import fake_pycuda, kernel_mirror
+
 __version__ = "8.6.0"
 asked_to: list[Any] = []
 """Flags and settings of the last builder's config, for tests."""
+shares_profiles = True
+"""Engines were built so that all their contexts may use the one profile."""
 
 
 class BuilderFlag(IntEnum):
@@ -56,6 +61,10 @@ class DataType(IntEnum):
 
 class DeviceType(IntEnum):
     GPU, DLA = range(2)
+
+
+class PreviewFeature(IntEnum):
+    PROFILE_SHARING_0806 = 2
 
 
 class LayerInformationFormat(IntEnum):
@@ -100,6 +109,9 @@ class IBuilderConfig:
         asked_to.append(("profile", profile.shape))
 
     set_calibration_profile = add_optimization_profile
+
+    def set_preview_feature(self, feature: PreviewFeature, on: bool) -> None:
+        asked_to.append((feature.name, on))
 
     def create_timing_cache(self, saved: bytes) -> bytes:
         return saved
@@ -204,6 +216,7 @@ class _Engine:
         self.session = onnxruntime.InferenceSession(plan, providers=["CPUExecutionProvider"])
         self._tensors = [*self.session.get_inputs(), *self.session.get_outputs()]
         self.num_io_tensors = len(self._tensors)
+        self.contexts: weakref.WeakSet[_Context] = weakref.WeakSet()
 
     def get_tensor_name(self, number: int) -> str:
         return str(self._tensors[number].name)
@@ -224,7 +237,9 @@ class _Engine:
         return [(1, 3, 64, 96)] * 3
 
     def create_execution_context(self) -> _Context:
-        return _Context(self)
+        context = _Context(self)
+        self.contexts.add(context)
+        return context
 
     def create_engine_inspector(self) -> _Inspector:
         return _Inspector()
@@ -241,9 +256,13 @@ class _Context:
         self._engine = engine
         self._addresses: dict[str, int] = {}
         self._shape: tuple[int, ...] | None = None
+        self._ran = False
 
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> None:
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        if len(self._engine.contexts) > 1 and not shares_profiles:
+            return False  # its profile has been chosen by another context
         self._shape = shape
+        return True
 
     def get_tensor_shape(self, name: str) -> list[int]:
         shape = self._engine.get_tensor_shape(name)
@@ -253,13 +272,21 @@ class _Context:
         self._addresses[name] = address
 
     def execute_async_v3(self, stream: int) -> bool:
-        (source, target) = self._addresses
-        feed = _at(self._addresses[source], self._shape or self._engine.get_tensor_shape(source))
-        (head,) = self._engine.session.run(None, {source: feed})
-        _at(self._addresses[target], head.shape)[:] = head
+        lane = fake_pycuda.installed[0].streams[stream]
+        if lane.capturing is not None and not self._ran:
+            return False  # what it allocates on its first run cannot be captured
+        self._ran = True
+        if lane.capturing is not None and fake_pycuda.installed[0].spoils_capture:
+            lane.spoilt = True
+            return True
+        lane.do(self._run)
         return True
 
-
-def _at(address: int, shape: Any) -> np.ndarray[Any, Any]:
-    block = (ctypes.c_float * int(np.prod(shape))).from_address(address)
-    return np.ctypeslib.as_array(block).reshape(shape)
+    def _run(self) -> None:
+        (source, target) = self._addresses
+        kind = self._engine.get_tensor_dtype(source)
+        shape = self._shape or self._engine.get_tensor_shape(source)
+        dtype = np.float16 if kind == DataType.HALF else np.float32
+        feed = kernel_mirror.at(self._addresses[source], int(np.prod(shape)), dtype)
+        (head,) = self._engine.session.run(None, {source: feed.reshape(shape)})
+        kernel_mirror.at(self._addresses[target], head.size, np.float32)[:] = head.reshape(-1)

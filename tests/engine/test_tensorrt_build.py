@@ -66,6 +66,7 @@ def test_an_open_size_is_built_for_the_size_of_its_export(tmp_path: Path) -> Non
     )
     build_plan(request(tmp_path, Precision.FP16, model=model), ())
     assert ("profile", ("images", *[(1, 3, 64, 96)] * 3)) in fake_tensorrt.asked_to
+    assert ("PROFILE_SHARING_0806", True) in fake_tensorrt.asked_to
 
 
 def test_a_calibrator_is_fed_every_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

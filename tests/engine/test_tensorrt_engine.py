@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from edge.core.build import Precision
 from edge.core.errors import DataError, MissingLibraryError, UnavailableError
@@ -87,17 +88,23 @@ def test_a_tensor_of_another_shape_is_refused() -> None:
     ("plan", "message"),
     [
         (b"not a plan", "TensorRT 8.6.0 refuses the engine: Serialization assertion failed"),
-        (colour_model(half=True).SerializeToString(), "both float32"),
+        (colour_model(half=True).SerializeToString(), "the output float32 and"),
         (
             constant_model(np.zeros((1, 7, 2), np.float32), outputs=2).SerializeToString(),
             "one of each",
+        ),
+        (
+            constant_model(
+                np.zeros((1, 7, 2), np.float32), input_type=TensorProto.FLOAT16
+            ).SerializeToString(),
+            "both float32 here",
         ),
         (
             constant_model(np.zeros((1, 9, 2), np.float32)).SerializeToString(),
             "answers 5 classes, but the bundle names 3",
         ),
     ],
-    ids=["garbage", "float16", "two outputs", "other classes"],
+    ids=["garbage", "float16", "two outputs", "float16 input", "other classes"],
 )
 @pytest.mark.usefixtures("gpu")
 def test_a_plan_that_is_no_yolov8_is_refused_and_nothing_leaks(plan: bytes, message: str) -> None:

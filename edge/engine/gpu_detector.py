@@ -1,0 +1,252 @@
+"""The whole way of a frame on the GPU, with several frames in flight."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.build import Precision
+from edge.core.config import DetectConfig
+from edge.core.errors import UnavailableError
+from edge.core.types import Detections, Frame, Size
+from edge.engine.cuda import CudaContext, first_gpu
+from edge.engine.cuda_graph import GraphDriver
+from edge.engine.cuda_memory import PinnedMemory
+from edge.engine.gpu_slot import Slot, SlotParts
+from edge.engine.gpu_timing import Timed, repeated_s, stages_ms
+from edge.engine.tensorrt_plan import TensorRtPlan
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuOptions:
+    """How the GPU is used; the detections are the same either way.
+
+    Attributes:
+        slots: frames in flight at most. Two hide a frame's copy behind its predecessor.
+        blocking: who waits for a result sleeps: less CPU, some microseconds later.
+        mapped: frames are read where they lie instead of being copied. None: on an integrated GPU.
+        graphs: a frame is one launch. False is for measuring what that gains.
+    """
+
+    slots: int = 2
+    blocking: bool = False
+    mapped: bool | None = None
+    graphs: bool = True
+
+
+class GpuDetector:
+    """A ``Detector`` from a plan and its kernels: agrees with ``CpuDetector``, and is faster.
+
+    ``detector(frame)`` is one frame at a time. For the full rate keep it busy::
+
+        if not detector.free:
+            detections = detector.collect()   # of the oldest frame
+        detector.submit(frame)
+
+    One thread at a time may call it. A plan is executable code: give it only one whose bundle was
+    verified.
+
+    Attributes:
+        description: runtime, precision and GPU, for people.
+        labels: class names, by class id.
+        input_size: of the model's input, model pixels.
+    """
+
+    def __init__(
+        self,
+        plan: bytes,
+        kernels: bytes,
+        *,
+        labels: tuple[str, ...],
+        precision: Precision,
+        settings: DetectConfig | None = None,
+        options: GpuOptions | None = None,
+    ) -> None:
+        """Load the network and the kernels, and reserve memory.
+
+        Args:
+            plan: of TensorRT, one image a batch.
+            kernels: from :func:`edge.engine.kernels.compile_kernels`, for this GPU.
+            labels: class names, by class id.
+            precision: of the plan, for people.
+            settings: what counts as a detection.
+            options: how the GPU is used.
+
+        Raises:
+            MissingLibraryError: TensorRT or PyCUDA is not installed.
+            UnavailableError: there is no GPU, or too little of its memory.
+            DataError: plan or kernels do not fit this machine or these labels.
+        """
+        options = options or GpuOptions()
+        self.labels = labels
+        self._lost = ""
+        self._context = CudaContext()
+        self._plan: TensorRtPlan | None = None
+        self._slots: list[Slot] = []
+        self._pinned: list[PinnedMemory] = []
+        self._idle: deque[Slot] = deque()
+        self._waiting: deque[Slot] = deque()
+        try:
+            with self._context.current():
+                self._plan = TensorRtPlan(plan, labels)
+                parts = self._parts(self._plan, kernels, settings or DetectConfig(), options)
+                for _ in range(options.slots):
+                    self._slots.append(Slot(parts))
+            self.description = f"{self._plan.name} {precision.value}, {first_gpu().name}"
+            self.input_size = self._plan.input_size
+        except BaseException:
+            self.close()
+            raise
+        self._idle.extend(self._slots)
+
+    @property
+    def free(self) -> int:
+        """How many frames ``submit`` takes before the next ``collect``."""
+        return len(self._idle)
+
+    @property
+    def in_flight(self) -> int:
+        """How many frames ``collect`` still has to give."""
+        return len(self._waiting)
+
+    def __call__(self, frame: Frame) -> Detections:
+        """What is in this frame; none may be in flight.
+
+        Raises:
+            DataError: the network's output is not one; the frame was not inspected.
+            UnavailableError: the GPU failed, for good.
+        """
+        if self._waiting:
+            raise ValueError(f"{len(self._waiting)} frames are in flight: collect() them first")
+        self.submit(frame)
+        return self.collect()
+
+    def submit(self, frame: Frame) -> None:
+        """Start the work on a frame; its pixels are kept until it is collected.
+
+        Raises:
+            DataError: no kernel reads this kind of picture.
+            UnavailableError: the GPU failed, for good.
+        """
+        if self._plan is None:
+            raise ValueError("the detector is closed")
+        if not self._idle:
+            raise ValueError("every slot has a frame: collect() one first")
+        slot = self._idle[0]
+        with self._working():
+            slot.begin(frame, self._pinned)
+        self._waiting.append(self._idle.popleft())
+
+    def collect(self) -> Detections:
+        """Wait for the oldest frame's detections.
+
+        Raises:
+            DataError: the network's output is not one; this frame, and no other, was not
+                inspected.
+            UnavailableError: the GPU failed, for good.
+        """
+        if not self._waiting:
+            raise ValueError("no frame is in flight: submit() one first")
+        slot = self._waiting.popleft()
+        self._idle.append(slot)
+        with self._working():
+            return slot.finish()
+
+    def prepare(self, size: Size) -> None:
+        """Get every slot ready for BGR frames of this size, so that the first one does not wait.
+
+        Raises:
+            DataError: the network's output is not one, not even for a black picture.
+            UnavailableError: the GPU failed, for good.
+        """
+        blank = Frame(np.zeros((size.height, size.width, 3), np.uint8), 0, 0.0)
+        while self.free:
+            self.submit(blank)
+        while self.in_flight:
+            self.collect()
+
+    def pin(self, memory: NDArray[np.uint8]) -> None:
+        """Take frames that lie in this memory, a pool's, from where they are. Undone by ``close``.
+
+        Where the driver refuses, it says so in the log, and frames are copied once more.
+        """
+        try:
+            with self._context.current():
+                self._pinned.append(self._context.pin(memory, mapped=self._mapped))
+        except UnavailableError as error:
+            _log.warning("%d bytes of frames are not pinned: %s", memory.nbytes, error)
+
+    def stages_ms(self, frame: Frame, times: int = 50) -> dict[str, float]:
+        """How long each stage of such a frame takes on the GPU, median; no frame is in flight.
+
+        Raises:
+            UnavailableError: the GPU failed, for good.
+        """
+        self(frame)
+        slot = self._idle[-1]  # which had it: the others may not know its kind
+        with self._working():
+            return stages_ms(self._timed(slot), slot.stages(frame, self._pinned), times)
+
+    def engine_only_s(self, times: int) -> float:
+        """Seconds for so many runs of the network alone, back to back in one stream.
+
+        Call it after a frame, and while none is in flight: it runs on what is in the input tensor.
+
+        Raises:
+            UnavailableError: the GPU failed, for good.
+        """
+        slot = self._idle[-1]
+        with self._working():
+            return repeated_s(self._timed(slot), slot.enqueue, times)
+
+    def close(self) -> None:
+        """Wait for what runs; release the GPU. Safe to call twice."""
+        if self._plan is not None:
+            with self._context.current():
+                self._idle.clear()
+                self._waiting.clear()
+                while self._slots:  # the last one takes the kernels along: not after the context
+                    self._slots.pop().close()
+                while self._pinned:
+                    with suppress(UnavailableError):  # of a GPU that failed before
+                        self._pinned.pop().unpin()
+                self._plan.close()
+            self._plan = None
+        self._context.close()
+
+    def _parts(
+        self, plan: TensorRtPlan, kernels: bytes, settings: DetectConfig, options: GpuOptions
+    ) -> SlotParts:
+        mapped = self._context.integrated if options.mapped is None else options.mapped
+        self._mapped = mapped
+        self._graphs = GraphDriver() if options.graphs else None
+        module = self._context.module(kernels)
+        return SlotParts(
+            self._context, self._graphs, plan, module, settings, mapped, blocking=options.blocking
+        )
+
+    def _timed(self, slot: Slot) -> Timed:
+        return Timed(self._context, self._graphs if slot.captures else None, slot.stream)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        # An error of CUDA stays with its context: all that follows fails too, or is wrong.
+        if self._lost:
+            raise UnavailableError(f"the GPU is not used any more: {self._lost}")
+        try:
+            with self._context.current():
+                yield
+        except UnavailableError as error:
+            self._lost = str(error)
+            raise UnavailableError(
+                f"{error}. This process cannot use it any more: end it, so that its supervisor "
+                "starts it anew"
+            ) from error
