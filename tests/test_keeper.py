@@ -156,6 +156,19 @@ def test_a_bundle_that_was_changed_is_rejected_and_the_one_before_goes_on(line: 
     assert "was changed" in line.memory.rejected(broken.name)
 
 
+def test_a_bundle_with_other_classes_waits_for_a_restart_and_is_not_rejected(line: Line) -> None:
+    first = proven(line)
+    second = line.publish()
+    second.detector.labels = ("scratch",)
+    line.inspect(5)
+    assert line.switch._detector is first.detector
+    assert second.closed
+    assert not line.memory.rejected(second.name)
+    assert line.current == second.name
+    (told,) = [event for event in line.store.history() if event.kind == "passed over"]
+    assert "restart" in told.text
+
+
 def test_a_collapsed_bundle_fails_its_trial_and_is_never_tried_again(line: Line) -> None:
     first = proven(line)
     second = line.publish(WRONG)

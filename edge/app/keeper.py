@@ -195,12 +195,18 @@ class Keeper:
         except EdgeError as error:
             self._refuse(name, str(error))
             return
+        if fresh.detector.labels != self._switch.labels:
+            fresh.close()
+            self._passed_over = name
+            text = f"{name} finds other classes than the model in service"
+            self._tell("passed over", f"{text}. To use it: systemctl restart edge")
+            return
         try:
             canaries = check_canaries(fresh.detector, fresh.canaries)
             if canaries.standing is Standing.BREACH:
                 raise DataError(canaries.reason)
             self._switch.exchange(fresh.detector)
-        except (EdgeError, ValueError) as error:
+        except EdgeError as error:
             fresh.close()
             self._refuse(name, str(error))
             return
