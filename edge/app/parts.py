@@ -84,7 +84,7 @@ def open_sinks(
         from edge.sinks.web.server import About, LiveView
 
         name = model_to_use(config.model).stem
-        about = About(name, detector.description, detector.labels, edge.__version__)
+        about = About(name, lambda: detector.description, detector.labels, edge.__version__)
         view = stack.enter_context(LiveView(config.sinks.web, about, conditions=conditions))
         url = view.url
         sinks.append(Isolated(view, "live view"))

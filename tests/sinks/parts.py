@@ -13,7 +13,7 @@ from edge.core.types import CameraState, CameraStatus, Detections, Frame
 from edge.sinks.web.server import About, LiveView
 
 LABELS = ("scratch", "dent", "crack")
-ABOUT = About("yolov8n-line", "ONNX Runtime CPU, fp32", LABELS, "1.2.3")
+ABOUT = About("yolov8n-line", lambda: "ONNX Runtime CPU, fp32", LABELS, "1.2.3")
 DEADLINE_S = 20.0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from edge.core.config import WebConfig
+from edge.core.service import Conditions, ServiceState
 from edge.core.types import CameraState, Detections
 from edge.sinks.web.server import LiveView
 from tests.sinks.parts import ABOUT, DEADLINE_S, found, running_line, status
@@ -84,6 +86,25 @@ def test_the_picture_its_boxes_and_the_figures_are_shown(page: Page, view: LiveV
         expect(page.locator(".age")).to_contain_text("ms")
         expect(page.locator(".dropped")).to_have_text("0")
         expect(page.locator("#link")).to_have_text("Connected")
+
+
+def test_what_is_so_at_the_service_stands_above_the_pictures(page: Page) -> None:
+    conditions, engine = Conditions(), ["int8"]
+    about = replace(ABOUT, engine=lambda: engine[0])
+    with LiveView(WebConfig(port=0), about, conditions=conditions) as view:
+        view.camera_changed(status(LIVE))
+        with running_line(view, found(0)):
+            page.goto(view.url)
+            expect_live(page, "1")
+            expect(page.locator("#conditions p")).to_have_count(0)
+            engine[0] = "fp16"
+            conditions.begin(ServiceState.FALLBACK, "INT8 and FP16 disagree")
+            expect(page.locator("#conditions")).to_have_text(
+                "Running on the fallback modelINT8 and FP16 disagree"
+            )
+            expect(page.locator("#engine")).to_have_text("fp16")
+            conditions.end(ServiceState.FALLBACK)
+            expect(page.locator("#conditions p")).to_have_count(0)
 
 
 def test_boxes_and_labels_are_switched_by_keyboard(page: Page, view: LiveView) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import json
 import threading
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from edge.core.config import WebConfig
 from edge.core.pool import FramePool
+from edge.core.service import Conditions, ServiceState
 from edge.core.types import CameraState, Detections, Frame
 from edge.sinks.web import pages, server
 from edge.sinks.web.picture import encode
@@ -36,10 +38,25 @@ def test_a_viewer_is_greeted_with_the_model_and_every_camera(view: LiveView) -> 
             "engine": "ONNX Runtime CPU, fp32",
             "version": "1.2.3",
             "stale_ms": 2000.0,
+            "conditions": [],
             "cameras": [
                 {"camera": "line-1", "state": "live", "reason": ""},
                 {"camera": "line-2", "state": "lost", "reason": "no cable"},
             ],
+        }
+
+
+def test_a_change_at_the_service_reaches_viewers_even_while_no_picture_comes() -> None:
+    conditions, engine = Conditions(), ["int8"]
+    about = replace(ABOUT, engine=lambda: engine[0])
+    with LiveView(WebConfig(port=0), about, conditions=conditions) as view, watch(view) as viewer:
+        assert text(viewer)["engine"] == "int8"
+        engine[0] = "fp16"
+        conditions.begin(ServiceState.FALLBACK, "they disagree")
+        assert text(viewer) == {
+            "type": "service",
+            "engine": "fp16",
+            "conditions": [{"state": "fallback", "reason": "they disagree"}],
         }
 
 

@@ -15,11 +15,21 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from enum import Enum
 
 from edge.core.types import CameraState, CameraStatus, Detections, Frame
 from edge.sinks.web.picture import Picture
 
 _log = logging.getLogger(__name__)
+
+
+class Nothing(Enum):
+    """There was nothing to send for a while."""
+
+    NOTHING = "nothing"
+
+
+NOTHING = Nothing.NOTHING
 
 Encode = Callable[[Frame, Detections], Picture]
 
@@ -51,15 +61,21 @@ class Viewer:
         self._ended = True
         self._pending.set()
 
-    async def next(self) -> Picture | CameraStatus | None:
-        """Wait for what is to be sent next, states first; None when the view closes."""
+    async def next(self, timeout_s: float) -> Picture | CameraStatus | Nothing | None:
+        """Wait for what is to be sent next, states first; None when the view closes.
+
+        Returns ``NOTHING`` when there was nothing for ``timeout_s`` seconds.
+        """
         while not self._ended:
             if self._statuses:
                 return self._statuses.pop(next(iter(self._statuses)))
             if self._pictures:
                 return self._pictures.popitem(last=False)[1]
             self._pending.clear()
-            await self._pending.wait()
+            try:
+                await asyncio.wait_for(self._pending.wait(), timeout_s)
+            except asyncio.TimeoutError:
+                return NOTHING
         return None
 
 

@@ -20,11 +20,14 @@ from edge.core.clock import Clock
 from edge.core.service import INSPECTING, ServiceState
 from edge.core.types import CameraStatus
 from edge.sinks.metrics import Metrics
-from edge.sinks.web.hub import Hub, Viewer
+from edge.sinks.web.hub import NOTHING, Hub, Viewer
 from edge.sinks.web.picture import Picture
 
 WRITE_TIMEOUT_S = 10.0
 """A viewer that takes nothing for this long is disconnected, seconds."""
+
+NOTICE_S = 1.0
+"""A viewer without pictures hears of a change at the service after this long at most, seconds."""
 
 _STATIC = Path(__file__).parent / "static"
 _GOING_AWAY, _TRY_AGAIN_LATER = 1001, 1013
@@ -38,6 +41,7 @@ class Parts:
         hub: pictures, states and viewers.
         metrics: for ``/metrics``.
         health: makes the body of ``/healthz``.
+        service: what viewers are told whenever it changes: engine and conditions.
         hello: what a viewer is told first, without the cameras.
         clock: for the age of pictures.
         max_viewers: more are refused.
@@ -46,6 +50,7 @@ class Parts:
     hub: Hub
     metrics: Metrics
     health: Callable[[], dict[str, Any]]
+    service: Callable[[], dict[str, Any]]
     hello: dict[str, Any]
     clock: Clock
     max_viewers: int
@@ -116,9 +121,15 @@ class Pages:
 
     async def _send_all(self, socket: WebSocket, viewer: Viewer) -> None:
         try:
-            await socket.send_text(self._hello())
-            while (item := await viewer.next()) is not None:
-                await asyncio.wait_for(self._send(socket, item), WRITE_TIMEOUT_S)
+            told = self._parts.service()
+            await socket.send_text(self._hello(told))
+            while (item := await viewer.next(NOTICE_S)) is not None:
+                if (now := self._parts.service()) != told:
+                    told = now
+                    text = json.dumps({"type": "service"} | told)
+                    await asyncio.wait_for(socket.send_text(text), WRITE_TIMEOUT_S)
+                if item is not NOTHING:
+                    await asyncio.wait_for(self._send(socket, item), WRITE_TIMEOUT_S)
             await asyncio.wait_for(socket.close(_GOING_AWAY), 0.5)
         except (asyncio.TimeoutError, WebSocketDisconnect, RuntimeError):
             return  # the viewer is gone or reads nothing; its connection is dropped
@@ -129,9 +140,9 @@ class Pages:
         else:
             await socket.send_text(json.dumps({"type": "status"} | _status_row(item)))
 
-    def _hello(self) -> str:
+    def _hello(self, service: dict[str, Any]) -> str:
         cameras = [_status_row(status) for status in self._parts.hub.statuses().values()]
-        return json.dumps({"type": "hello"} | self._parts.hello | {"cameras": cameras})
+        return json.dumps({"type": "hello"} | self._parts.hello | service | {"cameras": cameras})
 
     def _file(self, name: str) -> Response:
         content = self._files.get(name)

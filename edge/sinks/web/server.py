@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -36,13 +36,13 @@ class About:
 
     Attributes:
         model: name of the model, e.g. ``yolov8n-line``.
-        engine: description of the engine, e.g. ``ONNX Runtime 1.31 CPU, fp32``.
+        engine: description of the engine that runs now, e.g. ``ONNX Runtime 1.31 CPU, fp32``.
         labels: class names, by class id.
         version: of this program.
     """
 
     model: str
-    engine: str
+    engine: Callable[[], str]
     labels: Sequence[str]
     version: str
 
@@ -141,6 +141,10 @@ class LiveView:
     def _encode(self, frame: Frame, detections: Detections) -> Picture:
         return encode(frame, detections, self.summary.camera(frame.camera), self._config.quality)
 
+    def _told(self) -> list[dict[str, str]]:
+        reasons = self._conditions.reasons()
+        return [{"state": state.value, "reason": reasons[state]} for state in reasons]
+
     def _health(self) -> dict[str, Any]:
         cameras = self.summary.report().cameras
         now, conditions = self._clock.now(), self._conditions.reasons()
@@ -150,15 +154,19 @@ class LiveView:
         hello = {
             "labels": list(about.labels),
             "model": about.model,
-            "engine": about.engine,
             "version": about.version,
             "stale_ms": STALE_S * 1000,
         }
-        pages = Pages(
-            Parts(
-                self.hub, self._metrics, self._health, hello, self._clock, self._config.max_viewers
-            )
+        parts = Parts(
+            hub=self.hub,
+            metrics=self._metrics,
+            health=self._health,
+            service=lambda: {"engine": about.engine(), "conditions": self._told()},
+            hello=hello,
+            clock=self._clock,
+            max_viewers=self._config.max_viewers,
         )
+        pages = Pages(parts)
         hosts = [self._config.host, *self._config.allowed_hosts]
         app = Guard(pages.app(), hosts, any_address=not is_loopback(self._config.host))
         return uvicorn.Config(

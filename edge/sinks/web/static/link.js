@@ -4,7 +4,7 @@ const LONGEST_WAIT_MS = 5000;
 const CLOCK_DRIFT = 1e-4; // two good clocks part by less than 0.1 ms a second
 
 export class Link {
-  /** handlers: opened(), closed(reason, waitMs), hello(message), status(message), frame(frame) */
+  /** handlers: opened(), closed(reason, waitMs), hello(message), service(message), status(message), frame(frame) */
   constructor(url, handlers) {
     this.url = url;
     this.handlers = handlers;

@@ -2,7 +2,7 @@
 
 import { Link } from "./link.js";
 import { Tile } from "./tile.js";
-import { titleOf } from "./words.js";
+import { conditionOf, titleOf } from "./words.js";
 
 const view = { labels: [], shown: { boxes: true, labels: true }, staleMs: 2000 };
 const tiles = new Map();
@@ -41,9 +41,19 @@ const handlers = {
     view.staleMs = message.stale_ms;
     document.getElementById("version").textContent = version;
     document.getElementById("model").textContent = message.model;
-    document.getElementById("engine").textContent = message.engine;
+    this.service(message);
     for (const { camera, state, reason } of message.cameras) tileOf(camera).setState(state, reason);
     setLink("open", "Connected", "");
+  },
+  service({ engine, conditions }) {
+    document.getElementById("engine").textContent = engine;
+    const lines = conditions.map(({ state, reason }) => {
+      const line = document.createElement("p");
+      line.dataset.condition = state;
+      line.append(Object.assign(document.createElement("b"), { textContent: conditionOf(state) }), reason);
+      return line;
+    });
+    document.getElementById("conditions").replaceChildren(...lines);
   },
   status({ camera, state, reason }) {
     tileOf(camera).setState(state, reason);

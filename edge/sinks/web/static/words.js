@@ -11,8 +11,14 @@ const TITLES = {
   late: "No new picture",
   offline: "Connection lost",
 };
+const CONDITIONS = {
+  faulted: "Not to be trusted",
+  fallback: "Running on the fallback model",
+  recalibrating: "Recalibrating",
+};
 const CALM = new Set(["connecting", "ended"]);
 
+export const conditionOf = (state) => CONDITIONS[state] ?? state;
 export const titleOf = (state) => TITLES[state] ?? `Camera ${state}`;
 export const isTrouble = (state) => state !== "live" && !CALM.has(state);
 
