@@ -49,6 +49,7 @@ class FakeServing:
         self.detector = FakeDetector(found)
         self.fallback: FakeDetector | None = FakeDetector(RIGHT)
         answer = found if canary else Detections.none()
+        self.fault = ""
         self.canaries = (Canary("canaries/00.png", a_frame(), answer),)
         self.closed = False
 
@@ -195,6 +196,24 @@ def test_a_proven_bundle_that_goes_wrong_is_left_for_its_fallback_and_stays_publ
     assert line.switch._detector is first.fallback
     assert "agreement" in line.conditions.reasons()[ServiceState.FALLBACK]
     assert line.current == first.name
+
+
+def test_an_engine_that_answers_nonsense_is_left_at_once(line: Line) -> None:
+    first = proven(line)
+    first.fault = "head holds NaN"
+    line.inspect(1)
+    assert line.switch._detector is first.fallback
+    assert line.conditions.reasons()[ServiceState.FALLBACK] == "head holds NaN"
+
+
+def test_a_new_bundle_that_answers_nonsense_fails_its_trial(line: Line) -> None:
+    first = proven(line)
+    second = line.publish()
+    line.inspect(1)
+    second.fault = "head holds NaN"
+    line.inspect(1)
+    assert line.switch._detector is first.detector
+    assert line.memory.rejected(second.name) == "head holds NaN"
 
 
 def test_it_comes_back_when_both_agree_again(line: Line) -> None:

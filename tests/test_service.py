@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from edge.app.memory import StoredMemory
 from edge.engine.bundle import write_bundle
 from edge.engine.publish import publish
-from edge.host.state import StateStore
+from edge.host.state import Moment, StateStore, this_moment
 from tests.engine.bundles import fields
 from tests.engine.models import colour_model, constant_model, saved
 
@@ -105,12 +106,12 @@ def test_a_line_with_one_lost_camera_of_two_is_degraded_and_says_which(
 
 
 def head(boxes: int) -> NDArray[np.float32]:
-    """An answer with so many boxes, apart from each other, out of ten anchors."""
+    """An answer with so many boxes, apart from each other, out of ten anchors; -1: nonsense."""
     answer = np.zeros((1, 7, 10), np.float32)
     for anchor in range(10):
         answer[0, :4, anchor] = (6 * anchor + 4, 32, 4, 40)
         answer[0, 4, anchor] = 0.9 if anchor < boxes else 0.0
-    return answer
+    return answer if boxes >= 0 else answer * np.float32(np.nan)
 
 
 class Builds:
@@ -158,6 +159,25 @@ def test_bundles_are_taken_proven_and_taken_back_while_the_line_runs_and_no_fram
     assert first != second
 
 
+def test_an_engine_that_answers_nan_costs_no_frame_its_inspection(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    builds = Builds(tmp_path)
+    first = builds.publish(10)
+    with service(tmp_path, config=FOLLOWING) as process:
+        hear(manager, "STATUS=running")
+        broken = builds.publish(-1)
+        wait_for(tmp_path, "rolled back", broken)
+        assert builds.current == first
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    inspected = [row for row in rows if "index" in row]
+    indexes = [row["index"] for row in inspected]
+    assert indexes == list(range(indexes[0], indexes[-1] + 1))
+    assert {len(row["detections"]) for row in inspected} == {10}
+
+
 def wait_for(folder: Path, kind: str, bundle: str) -> None:
     """Until the service has written this down."""
     deadline = time.monotonic() + 60
@@ -173,7 +193,9 @@ def test_after_a_crash_loop_the_last_good_bundle_runs_on_its_fallback_and_says_w
 ) -> None:
     builds = Builds(tmp_path)
     good = builds.publish(10)
-    store = StateStore(tmp_path / "state" / "state.db")
+    now = this_moment()
+    moments = (Moment(now.boot, now.at_s - number) for number in itertools.count())
+    store = StateStore(tmp_path / "state" / "state.db", now=lambda: next(moments))
     StoredMemory(store).confirm(good)
     for _ in range(5):
         store.begin_run()  # and never ended

@@ -126,6 +126,8 @@ class Keeper:
         # A frame from before the exchange may have been inspected by the model before.
         if sample is not None and sample.frame.captured_at >= self._since:
             self._judge(sample)
+        if self._serving.fault and not self._on_fallback:
+            self._distrust(self._serving.fault)
         if self._clock.now() - self._followed_at >= FOLLOW_S:
             self._followed_at = self._clock.now()
             self._follow()
@@ -265,6 +267,13 @@ class Keeper:
         except EdgeError:
             self._passed_over = name
             _log.exception("%s is rejected, but stays published", name)
+
+    def _distrust(self, reason: str) -> None:
+        """The engine answered nonsense; the frame itself went to the fallback at once."""
+        if self._trial is not None:
+            self._failed(reason)
+        else:
+            self._fall_back(reason)
 
     def _fall_back(self, reason: str) -> None:
         assert self._serving.fallback is not None

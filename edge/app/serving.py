@@ -7,20 +7,58 @@ from pathlib import Path
 
 from edge.camera.images import read_image
 from edge.core.config import DetectConfig
+from edge.core.errors import DataError
 from edge.core.ports import Detector
+from edge.core.types import Detections, Frame
 from edge.detect import CpuDetector
 from edge.engine import open_engine, open_fallback
 from edge.engine.manifest import MANIFEST
+from edge.live import ModelSwitch
 from edge.watch import Canary, read_canaries
 
 
+class Guarded:
+    """A ``Detector`` that has each frame inspected, though the engine may answer nonsense.
+
+    A frame whose answer is none (NaN, absurd scores) is inspected by the fallback at once, and it
+    is remembered, so that the whole line can be put on the fallback.
+
+    Attributes:
+        description: of the engine, for people.
+        labels: class names, by class id.
+        faults: answers of the engine that were none.
+        fault: the first of them; empty so far.
+    """
+
+    def __init__(self, engine: Detector, fallback: Detector) -> None:
+        self.description = engine.description
+        self.labels = engine.labels
+        self.faults = 0
+        self.fault = ""
+        self._engine = engine
+        self._fallback = fallback
+
+    def __call__(self, frame: Frame) -> Detections:
+        """What is in this frame.
+
+        Raises:
+            DataError: the fallback answers nonsense too; the frame was not inspected.
+        """
+        try:
+            return self._engine(frame)
+        except DataError as error:
+            self.faults += 1
+            self.fault = self.fault or str(error)
+            return self._fallback(frame)
+
+
 class Serving:
-    """A bundle, or an ONNX file, opened for service. Each detector is for one thread at a time.
+    """A bundle, or an ONNX file, opened for service.
 
     Attributes:
         name: of the bundle or file.
-        detector: what runs.
-        fallback: what judges it and takes over from it; None: there is none.
+        detector: what runs; for one thread at a time.
+        fallback: what judges it and takes over from it, for any thread; None: there is none.
         canaries: of the bundle, with the answers of ``detector``.
     """
 
@@ -42,9 +80,15 @@ class Serving:
             if is_bundle:
                 if (other := open_fallback(path, key=key)) is not None:
                     opened.callback(other.close)
-                    self.fallback = CpuDetector(other, settings)
+                    self.fallback = ModelSwitch(CpuDetector(other, settings))
+                    self.detector = Guarded(self.detector, self.fallback)
                 self.canaries = read_canaries(path, read_image)
             self._opened = opened.pop_all()
+
+    @property
+    def fault(self) -> str:
+        """Why the engine is not to be trusted any more; empty: it has always answered."""
+        return self.detector.fault if isinstance(self.detector, Guarded) else ""
 
     def close(self) -> None:
         """Let go of both engines; nobody uses them any more. Safe to call twice."""
