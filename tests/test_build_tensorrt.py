@@ -70,7 +70,7 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(engines, "run_build", run_build)
     monkeypatch.setattr(engines, "TensorRtEngine", engine)
     here = Machine(runtime="tensorrt", runtime_version=rtx.version_text)
-    monkeypatch.setattr(building, "this_machine", lambda runtime: here)
+    monkeypatch.setattr(building, "this_machine", lambda runtime, power_mode=None: here)
     return tmp_path
 
 
