@@ -51,6 +51,7 @@ class FakeServing:
         answer = found if canary else Detections.none()
         self.fault = ""
         self.canaries = (Canary("canaries/00.png", a_frame(), answer),)
+        self.fallback_canaries = (Canary("canaries/00.png", a_frame(), RIGHT),)
         self.closed = False
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class Line:
         """Frames go through the loop's model; one every two seconds is shown to the keeper."""
         for index in range(frames):
             self.clock.time += max(2 * SETTINGS.every_s, FOLLOW_S)
-            image = a_frame(index)
+            image = a_frame(90)
             frame = Frame(image.image, index, self.clock.time, image.camera)
             self.keeper.tap.emit(frame, self.switch(frame))
             self.keeper.step()
@@ -214,6 +215,37 @@ def test_a_new_bundle_that_answers_nonsense_fails_its_trial(line: Line) -> None:
     line.inspect(1)
     assert line.switch._detector is first.detector
     assert line.memory.rejected(second.name) == "head holds NaN"
+
+
+def test_canaries_are_shown_again_and_another_answer_puts_the_line_on_the_fallback(
+    line: Line,
+) -> None:
+    first = proven(line)
+    first.canaries = (Canary("canaries/00.png", a_frame(), one_box(class_id=0)),)
+    first.detector._found = first.fallback._found = one_box(0.7)  # type: ignore[union-attr]
+    line.clock.time += SETTINGS.canaries_s
+    line.keeper.step()
+    assert line.switch._detector is first.fallback
+    assert "canary images get another answer" in line.conditions.reasons()[ServiceState.FALLBACK]
+    line.clock.time += SETTINGS.canaries_s
+    line.keeper.step()  # the fallback answers otherwise too: nothing here can be trusted
+    assert ServiceState.FAULTED in line.conditions.reasons()
+    first.fallback._found = RIGHT
+    line.clock.time += SETTINGS.canaries_s
+    line.keeper.step()
+    assert ServiceState.FAULTED not in line.conditions.reasons()
+
+
+def test_drift_of_the_line_is_told_once_and_switches_nothing(line: Line) -> None:
+    first = proven(line)
+    line.inspect(700)  # what it looked like
+    assert not [event for event in line.store.history(1000) if event.kind == "drift"]
+    first.detector._found = first.fallback._found = one_box(0.3)  # type: ignore[union-attr]
+    line.inspect(700)
+    told = [event.text for event in line.store.history(1000) if event.kind == "drift"]
+    assert len(told) == 1
+    assert "scores" in told[0]
+    assert line.switch._detector is first.detector
 
 
 def test_it_comes_back_when_both_agree_again(line: Line) -> None:

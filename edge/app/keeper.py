@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
+from edge.app.memory import Memory
 from edge.app.serving import Serving
 from edge.app.tap import Sample, Tap
 from edge.core.clock import Clock
@@ -22,36 +22,12 @@ from edge.core.service import Conditions, ServiceState
 from edge.core.types import Detections, Frame
 from edge.engine import publish
 from edge.live import ModelSwitch
-from edge.watch import AccuracyWatch, Outcome, Standing, Trial, check_canaries
+from edge.watch import AccuracyWatch, DriftWatch, Outcome, Standing, Trial, check_canaries
 
 FOLLOW_S = 2.0
 """How often it looks whether another bundle was published."""
 
 _log = logging.getLogger(__name__)
-
-
-class Memory(Protocol):
-    """What is remembered across restarts."""
-
-    def reject(self, bundle: str, reason: str) -> None:
-        """Never try this bundle again."""
-        ...
-
-    def rejected(self, bundle: str) -> str:
-        """Why a bundle is not tried again; empty: it may be."""
-        ...
-
-    def confirm(self, bundle: str) -> None:
-        """This bundle passed its trial."""
-        ...
-
-    def confirmed(self, bundle: str) -> bool:
-        """Whether it did."""
-        ...
-
-    def record(self, kind: str, text: str) -> None:
-        """Add to the history."""
-        ...
 
 
 class Keeper:
@@ -100,7 +76,7 @@ class Keeper:
         self._stop = threading.Event()
         self._on_fallback = False
         self._passed_over: str | None = None
-        self._followed_at = clock.now()
+        self._followed_at = self._since = self._checked_at = clock.now()
         self.tap = Tap(lambda now, camera: self._watch.due(now, camera), clock)
         self._begin(clock.now())
 
@@ -128,8 +104,12 @@ class Keeper:
             self._judge(sample)
         if self._serving.fault and not self._on_fallback:
             self._distrust(self._serving.fault)
-        if self._clock.now() - self._followed_at >= FOLLOW_S:
-            self._followed_at = self._clock.now()
+        now = self._clock.now()
+        if now - self._checked_at >= self._settings.canaries_s:
+            self._checked_at = now
+            self._check_canaries()
+        if now - self._followed_at >= FOLLOW_S:
+            self._followed_at = now
             self._follow()
 
     def _run(self) -> None:
@@ -144,9 +124,24 @@ class Keeper:
     def _begin(self, now: float) -> None:
         """A model is new in service: nothing is known about it but what is remembered."""
         self._watch = AccuracyWatch(self._settings, now)
+        self._drift = DriftWatch(self._settings, len(self._switch.labels))
+        self._drifted: tuple[str, ...] = ()
         proven = self._serving.fallback is None or self._memory.confirmed(self._serving.name)
         self._trial = None if proven else Trial(self._settings)
-        self._since = now
+        self._since = self._checked_at = now
+
+    def _check_canaries(self) -> None:
+        """Does what runs still answer as it did when it was built? Asked between live frames."""
+        serving = self._serving
+        canaries = serving.fallback_canaries if self._on_fallback else serving.canaries
+        verdict = check_canaries(self._switch, canaries)
+        if verdict.standing is not Standing.BREACH:
+            self._conditions.end(ServiceState.FAULTED)
+        elif self._on_fallback or serving.fallback is None:
+            self._conditions.begin(ServiceState.FAULTED, verdict.reason)
+            self._tell("faulted", verdict.reason)
+        else:
+            self._distrust(verdict.reason)
 
     def _judge(self, sample: Sample) -> None:
         serving, now = self._serving, self._clock.now()
@@ -154,6 +149,7 @@ class Keeper:
             return
         engine, fallback = self._both(sample)
         verdict = self._watch.add(now, engine, fallback)
+        self._note_drift(sample)
         if self._watch.last.found * 2 < self._watch.last.boxes:
             self._keep(sample.frame)
         if self._trial is not None:
@@ -166,6 +162,13 @@ class Keeper:
             self._fall_back(verdict.reason)
         elif verdict.standing is Standing.OK and self._on_fallback:
             self._come_back(verdict.reason)
+
+    def _note_drift(self, sample: Sample) -> None:
+        """A line that looks otherwise is no fault of the engine: it is told, nothing more."""
+        drift = self._drift.add(sample.frame, sample.found)
+        if drift.drifted != self._drifted:
+            self._drifted = drift.drifted
+            self._tell("drift", drift.reason)
 
     def _both(self, sample: Sample) -> tuple[Detections, Detections]:
         """What engine and fallback find in a frame, whichever of the two has inspected it."""

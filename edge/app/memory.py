@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from edge.engine.publish import BUILDS
 from edge.host.state import KEPT_EVENTS, StateStore
 
 _CONFIRMED = "bundle confirmed"
+
+
+class Memory(Protocol):
+    """What is remembered across restarts."""
+
+    def reject(self, bundle: str, reason: str) -> None:
+        """Never try this bundle again."""
+        ...
+
+    def rejected(self, bundle: str) -> str:
+        """Why a bundle is not tried again; empty: it may be."""
+        ...
+
+    def confirm(self, bundle: str) -> None:
+        """This bundle passed its trial."""
+        ...
+
+    def confirmed(self, bundle: str) -> bool:
+        """Whether it did."""
+        ...
+
+    def record(self, kind: str, text: str) -> None:
+        """Add to the history."""
+        ...
 
 
 class StoredMemory:

@@ -60,6 +60,7 @@ class Serving:
         detector: what runs; for one thread at a time.
         fallback: what judges it and takes over from it, for any thread; None: there is none.
         canaries: of the bundle, with the answers of ``detector``.
+        fallback_canaries: the same images, with the answers of ``fallback``.
     """
 
     def __init__(self, model: Path, settings: DetectConfig, key: Path) -> None:
@@ -73,6 +74,7 @@ class Serving:
         self.name = path.name
         self.fallback: Detector | None = None
         self.canaries: tuple[Canary, ...] = ()
+        self.fallback_canaries: tuple[Canary, ...] = ()
         with ExitStack() as opened:
             engine = open_engine(path, key=key)
             opened.callback(engine.close)
@@ -83,6 +85,7 @@ class Serving:
                     self.fallback = ModelSwitch(CpuDetector(other, settings))
                     self.detector = Guarded(self.detector, self.fallback)
                 self.canaries = read_canaries(path, read_image)
+                self.fallback_canaries = read_canaries(path, read_image, "fallback")
             self._opened = opened.pop_all()
 
     @property
