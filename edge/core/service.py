@@ -29,6 +29,8 @@ INSPECTING = frozenset(
     }
 )
 """In these at least one camera is being inspected by a model that is trusted."""
+CONDITIONS = (ServiceState.FAULTED, ServiceState.FALLBACK, ServiceState.RECALIBRATING)
+"""Those that do not follow from the cameras."""
 
 
 class Conditions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -15,6 +16,7 @@ from prometheus_client import (
 )
 
 from edge.core.clock import Clock, MonotonicClock
+from edge.core.service import CONDITIONS, Conditions, ServiceState
 from edge.core.types import CameraState, CameraStatus, Detections, Frame
 from edge.sinks.summary import Gaps
 
@@ -45,8 +47,16 @@ class Metrics:
         *,
         viewers: Callable[[], int] = lambda: 0,
         clock: Clock | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
-        """Count by these class names; ``viewers`` says how many watch the live view."""
+        """Count by these class names.
+
+        Args:
+            labels: class names, by class id.
+            viewers: how many watch the live view.
+            clock: for the age of frames.
+            conditions: what is so at the service, told when somebody asks.
+        """
         self._labels = labels
         self._clock = clock or MonotonicClock()
         self._series: dict[str, _Series] = {}
@@ -75,6 +85,15 @@ class Metrics:
             registry=registry,
         )
         Gauge("edge_viewers", "Open live views", registry=registry).set_function(viewers)
+        so = conditions or Conditions()
+        condition = Gauge(
+            "edge_service_condition",
+            "1 while the service is faulted, on its fallback, or recalibrating",
+            ["condition"],
+            registry=registry,
+        )
+        for state in CONDITIONS:
+            condition.labels(state.value).set_function(partial(_is_so, so, state))
 
     def emit(self, frame: Frame, detections: Detections) -> None:
         """Count one inspected frame."""
@@ -106,3 +125,7 @@ class Metrics:
     def _label(self, class_id: int) -> str:
         known = 0 <= class_id < min(len(self._labels), MAX_LABELS)
         return self._labels[class_id] if known else "other"
+
+
+def _is_so(conditions: Conditions, state: ServiceState) -> float:
+    return float(state in conditions.reasons())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.core.service import Conditions, ServiceState
 from edge.core.types import CameraState, Detections
 from edge.sinks.metrics import MAX_LABELS, Metrics
 from tests.sinks.parts import LABELS, TestClock, found, frame, status
@@ -48,3 +49,12 @@ def test_a_model_of_many_classes_cannot_flood_the_database() -> None:
     metrics.emit(frame(), Detections(boxes, np.ones(len(ids), np.float32), ids))
     counted = [key for key in samples(metrics) if key[0] == "edge_detections_total"]
     assert len(counted) == MAX_LABELS + 1
+
+
+def test_what_is_so_at_the_service_is_told_when_somebody_asks() -> None:
+    conditions = Conditions()
+    metrics = Metrics(LABELS, conditions=conditions)
+    shown = ("faulted", "fallback", "recalibrating")
+    assert [samples(metrics)["edge_service_condition", name] for name in shown] == [0, 0, 0]
+    conditions.begin(ServiceState.FALLBACK, "they disagree")
+    assert [samples(metrics)["edge_service_condition", name] for name in shown] == [0, 1, 0]

@@ -78,7 +78,12 @@ class LiveView:
         self._conditions = conditions or Conditions()
         self.summary = Summary(self._clock)
         self.hub = Hub(self._encode)
-        self._metrics = Metrics(about.labels, viewers=lambda: self.hub.viewers, clock=self._clock)
+        self._metrics = Metrics(
+            about.labels,
+            viewers=lambda: self.hub.viewers,
+            clock=self._clock,
+            conditions=self._conditions,
+        )
         self._server = uvicorn.Server(self._uvicorn_config(about))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
