@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ from edge.app.heart import Heart
 from edge.app.keeping import open_keeper, starting
 from edge.app.parts import model_to_use, open_events, open_sinks, shipped_model
 from edge.camera import open_feed
+from edge.camera.uri import with_secrets
 from edge.core.clock import MonotonicClock
 from edge.core.config import CameraConfig, EdgeConfig, SinksConfig, Strict, WebConfig
 from edge.core.config_file import load_config
 from edge.core.mailbox import Mailbox
 from edge.core.service import Conditions
+from edge.host.credentials import camera_secrets
 from edge.host.notify import Notifier
 from edge.host.signals import stop_on_signals
 from edge.sinks.overview import Overview
@@ -91,7 +93,8 @@ def serve(
         keeper = stack.enter_context(open_keeper(config, start, conditions))
         overview = Overview(clock, conditions)
         url, sinks = open_sinks(config, model, stack, conditions)
-        feeds = [open_feed(camera, clock) for camera in config.cameras]
+        secrets = camera_secrets()
+        feeds = [open_feed(_with_secrets(camera, secrets), clock) for camera in config.cameras]
         events = stack.enter_context(open_events(config, feeds))
         ask = events.put if isinstance(events, Mailbox) else _nobody
         heart = Heart(heartbeat, overview, feeds, ask, clock)
@@ -113,6 +116,10 @@ def serve(
         engine=model.description,
         url=url,
     )
+
+
+def _with_secrets(camera: CameraConfig, secrets: Mapping[str, str]) -> CameraConfig:
+    return camera.model_copy(update={"uri": with_secrets(camera.uri, secrets)})
 
 
 def _nobody(_pulse: object) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from edge.core.errors import ConfigError
 
@@ -24,6 +25,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _FILE_QUERY = re.compile(r"(.*?)\?(\w+=[^?&/]*(?:&\w+=[^?&/]*)*)", re.DOTALL)
 _SECRET_KEY = re.compile(r"pass|pwd|token|secret|auth|key|sig|credential", re.IGNORECASE)
 _ANY_LOGIN = re.compile(r"://([^/\s:@]*):[^/\s@]*@")
+_PLACE = re.compile(r"\$\{([^}]*)\}")
 _SHORTEST_SECRET = 4  # a shorter one is hidden inside URIs only, or it would hollow out any text
 
 
@@ -157,3 +159,21 @@ def _bare_path(text: str) -> str:
     if text.startswith("/dev/video"):
         raise ConfigError(f"camera {text!r} is a device; write v4l2://{text}")
     return text
+
+
+def with_secrets(uri: str, secrets: Mapping[str, str]) -> str:
+    """A URI with each ``${name}`` in it replaced by that secret, quoted as a URI needs it.
+
+    Raises:
+        ConfigError: there is no secret of that name.
+    """
+
+    def secret(found: re.Match[str]) -> str:
+        if found[1] not in secrets:
+            raise ConfigError(
+                f"{uri}: there is no secret {found[1]!r}. Add a line {found[1]}=... to "
+                "/etc/edge/camera-secrets, and restart the service"
+            )
+        return quote(secrets[found[1]], safe="")
+
+    return _PLACE.sub(secret, uri)
