@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 
+from edge.core.beside import beside
 from edge.core.clock import Clock
 from edge.core.ports import CameraFeed, Heartbeat
 from edge.core.service import INSPECTING, ServiceState
@@ -64,16 +65,9 @@ class Heart:
         """The loop completed an inference."""
         self._inferences += 1
 
-    @contextmanager
-    def beating(self) -> Iterator[None]:
+    def beating(self) -> AbstractContextManager[None]:
         """Look about every second, on a thread of its own, until the block ends."""
-        thread = threading.Thread(target=self._run, name="heart")
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
+        return beside(self._run, "heart", self._stop)
 
     def beat(self) -> None:
         """Look about once."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from edge.app.memory import Memory
 from edge.app.serving import Serving
 from edge.app.tap import Sample, Tap
+from edge.core.beside import beside
 from edge.core.clock import Clock
 from edge.core.config import WatchConfig
 from edge.core.errors import DataError, EdgeError
@@ -80,16 +81,9 @@ class Keeper:
         self.tap = Tap(lambda now, camera: self._watch.due(now, camera), clock)
         self._begin(clock.now())
 
-    @contextmanager
-    def keeping(self) -> Iterator[None]:
+    def keeping(self) -> AbstractContextManager[None]:
         """Work on a thread of its own until the block ends."""
-        thread = threading.Thread(target=self._run, name="keeper")
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
+        return beside(self._run, "keeper", self._stop)
 
     def close(self) -> None:
         """Let go of the models; the loop has ended. Safe to call twice."""
