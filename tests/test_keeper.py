@@ -66,6 +66,7 @@ class Line:
     clock: Hand = field(default_factory=Hand)
     conditions: Conditions = field(default_factory=Conditions)
     bundles: dict[str, FakeServing] = field(default_factory=dict)
+    opened: list[FakeServing] = field(default_factory=list)
     kept: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -98,7 +99,11 @@ class Line:
     def open(self, path: Path) -> FakeServing:
         if path.name not in self.bundles:
             raise DataError(f"{path.name} was changed")
-        return self.bundles[path.name]
+        serving = self.bundles[path.name]
+        assert serving not in self.opened or serving.closed, "opened twice"
+        serving.closed = False
+        self.opened.append(serving)
+        return serving
 
     def inspect(self, frames: int) -> None:
         """Frames go through the loop's model; one every two seconds is shown to the keeper."""
@@ -205,6 +210,9 @@ def test_an_engine_that_answers_nonsense_is_left_at_once(line: Line) -> None:
     line.inspect(1)
     assert line.switch._detector is first.fallback
     assert line.conditions.reasons()[ServiceState.FALLBACK] == "head holds NaN"
+    line.inspect(400)  # agreement is no reason to trust it again
+    assert line.switch._detector is first.fallback
+    assert [event.kind for event in line.store.history()].count("fallback") == 1
 
 
 def test_a_new_bundle_that_answers_nonsense_fails_its_trial(line: Line) -> None:

@@ -20,7 +20,7 @@ from edge.core.clock import Clock
 from edge.core.config import WatchConfig
 from edge.core.errors import DataError, EdgeError
 from edge.core.service import Conditions, ServiceState
-from edge.core.types import Detections, Frame
+from edge.core.types import Frame
 from edge.engine import publish
 from edge.live import ModelSwitch
 from edge.watch import AccuracyWatch, DriftWatch, Outcome, Standing, Trial, check_canaries
@@ -116,13 +116,14 @@ class Keeper:
                 return
 
     def _begin(self, now: float) -> None:
-        """A model is new in service: nothing is known about it but what is remembered."""
+        """A model is new in service: only what is remembered is known about it."""
         self._watch = AccuracyWatch(self._settings, now)
         self._drift = DriftWatch(self._settings, len(self._switch.labels))
         self._drifted: tuple[str, ...] = ()
         proven = self._serving.fallback is None or self._memory.confirmed(self._serving.name)
         self._trial = None if proven else Trial(self._settings)
         self._since = self._checked_at = now
+        self._distrusted = False
 
     def _check_canaries(self) -> None:
         """Does what runs still answer as it did when it was built? Asked between live frames."""
@@ -141,7 +142,10 @@ class Keeper:
         serving, now = self._serving, self._clock.now()
         if serving.fallback is None:
             return
-        engine, fallback = self._both(sample)
+        if self._on_fallback:
+            engine, fallback = serving.detector(sample.frame), sample.found
+        else:
+            engine, fallback = sample.found, serving.fallback(sample.frame)
         verdict = self._watch.add(now, engine, fallback)
         self._note_drift(sample)
         if self._watch.last.found * 2 < self._watch.last.boxes:
@@ -154,7 +158,7 @@ class Keeper:
                 self._failed(tried.reason)
         elif verdict.standing is Standing.BREACH and not self._on_fallback:
             self._fall_back(verdict.reason)
-        elif verdict.standing is Standing.OK and self._on_fallback:
+        elif verdict.standing is Standing.OK and self._on_fallback and not self._distrusted:
             self._come_back(verdict.reason)
 
     def _note_drift(self, sample: Sample) -> None:
@@ -163,13 +167,6 @@ class Keeper:
         if drift.drifted != self._drifted:
             self._drifted = drift.drifted
             self._tell("drift", drift.reason)
-
-    def _both(self, sample: Sample) -> tuple[Detections, Detections]:
-        """What engine and fallback find in a frame, whichever of the two has inspected it."""
-        assert self._serving.fallback is not None
-        if self._on_fallback:
-            return self._serving.detector(sample.frame), sample.found
-        return sample.found, self._serving.fallback(sample.frame)
 
     def _follow(self) -> None:
         if self._models is None:
@@ -189,6 +186,10 @@ class Keeper:
 
     def _take(self, name: str, bundle: Path) -> None:
         """Use another bundle, on trial; the one before stays open until that is over."""
+        if self._before is not None and name == self._before.name:  # somebody rolled back
+            self._return_to(self._before).close()
+            self._tell("swap", f"{name} is in service again")
+            return
         try:
             fresh = self._open(bundle)
         except EdgeError as error:
@@ -197,8 +198,7 @@ class Keeper:
         if fresh.detector.labels != self._switch.labels:
             fresh.close()
             self._passed_over = name
-            text = f"{name} finds other classes than the model in service"
-            self._tell("passed over", f"{text}. To use it: systemctl restart edge")
+            self._tell("passed over", f"{name} finds other classes. Restart the service to use it")
             return
         try:
             canaries = check_canaries(fresh.detector, fresh.canaries)
@@ -230,21 +230,30 @@ class Keeper:
 
     def _failed(self, reason: str) -> None:
         """Back to the model before; without one, to the fallback of this one."""
-        failed, before = self._serving, self._before or self._earlier()
+        before = self._before or self._earlier()
         self._trial = None
         if before is None:
             self._fall_back(reason)
             return
-        self._switch.exchange(before.detector)
-        self._serving, self._before = before, None
-        self._begin(self._clock.now())
+        failed = self._return_to(before)
         self._refuse(failed.name, reason)
         failed.close()
 
+    def _return_to(self, before: Serving) -> Serving:
+        """Use the model before again; the one that was left, still open."""
+        self._switch.exchange(before.detector)
+        left, self._serving, self._before = self._serving, before, None
+        self._on_fallback = False
+        self._conditions.end(ServiceState.FALLBACK)
+        self._begin(self._clock.now())
+        return left
+
     def _earlier(self) -> Serving | None:
         """The bundle before, when this process has not had it open: it started with the new one."""
-        name = None if self._models is None else publish.before(self._models)
-        if self._models is None or name is None or self._memory.rejected(name):
+        if self._models is None:
+            return None
+        name = publish.before(self._models)
+        if name is None or name == self._serving.name or self._memory.rejected(name):
             return None
         try:
             return self._open(self._models / publish.BUILDS / name)
@@ -266,7 +275,8 @@ class Keeper:
             _log.exception("%s is rejected, but stays published", name)
 
     def _distrust(self, reason: str) -> None:
-        """The engine answered nonsense; the frame itself went to the fallback at once."""
+        """It answered nonsense, or its canaries otherwise: it never comes back by itself."""
+        self._distrusted = True
         if self._trial is not None:
             self._failed(reason)
         else:

@@ -148,7 +148,9 @@ def test_edge_itself_inspects_under_this_unit(booted: Booted) -> None:
 
 def test_uninstalling_for_real_keeps_what_was_made_and_nothing_else(booted: Booted) -> None:
     told = list(uninstall(booted.root, run=without_pip))
-    ours = [path for folder in ("etc", "opt") for path in (booted.root / folder).rglob("*edge*")]
+    ours = [
+        path for folder in ("etc", "opt/edge") for path in (booted.root / folder).rglob("*edge*")
+    ]
     left = {str(path.relative_to(booted.root)) for path in ours if path.is_file()}
     stand_ins = {"opt/edge/bin/edge", "opt/edge/bin/real-edge"}  # in no environment of ours
     assert left - stand_ins <= {"etc/edge/edge.yaml"}, "and that only where a scene edited it"
