@@ -82,6 +82,8 @@ class Line:
         return self.bundles[bundle.name]
 
     def start(self, serving: FakeServing) -> Keeper:
+        serving.closed = False
+        self.opened.append(serving)
         self.switch = ModelSwitch(serving.detector)
         self.keeper = Keeper(
             self.models,
@@ -173,7 +175,7 @@ def test_a_bundle_with_other_classes_waits_for_a_restart_and_is_not_rejected(lin
     assert not line.memory.rejected(second.name)
     assert line.current == second.name
     (told,) = [event for event in line.store.history() if event.kind == "passed over"]
-    assert "restart" in told.text
+    assert "Restart the service" in told.text
 
 
 def test_a_collapsed_bundle_fails_its_trial_and_is_never_tried_again(line: Line) -> None:

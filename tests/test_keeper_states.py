@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from edge.app.memory import bundle_to_start
 from edge.engine import publish
 from edge.engine.bundle import verify
 from tests.test_keeper import RIGHT, SETTINGS, WRONG, FakeServing, Line
@@ -69,13 +70,12 @@ class Service(RuleBasedStateMachine):
     @rule()
     def it_is_restarted(self) -> None:
         """Power is cut: what was open is gone, what is published and remembered stays."""
-        name = self.line.current
+        name = bundle_to_start(self.line.models, self.line.memory)
         assert name is not None
-        for bundle in self.line.bundles.values():
-            bundle.closed, bundle.fault = False, ""
-        if name not in self.line.bundles:  # it would be refused, and the service would not start
-            self.line.keeper.step()
+        if name not in self.line.bundles:  # it was changed: the service would not start
             return
+        for bundle in self.line.bundles.values():
+            bundle.closed, bundle.fault = True, ""
         self.line.start(self.line.bundles[name])
 
     @property
@@ -93,9 +93,11 @@ class Service(RuleBasedStateMachine):
         )
 
     @invariant()
-    def a_rejected_bundle_is_not_in_service_but_for_its_fallback(self) -> None:
-        if hasattr(self.line, "keeper") and self.line.memory.rejected(self.serving.name):
-            assert self.line.keeper._on_fallback or self.line.keeper._trial is not None
+    def a_rejected_bundle_is_not_in_service(self) -> None:
+        """Unless the one before was rejected too: then there is nothing else to start with."""
+        earlier = hasattr(self.line, "keeper") and publish.before(self.line.models)
+        if earlier and not self.line.memory.rejected(earlier):
+            assert not self.line.memory.rejected(self.serving.name)
 
     @invariant()
     def exactly_one_valid_bundle_is_current(self) -> None:

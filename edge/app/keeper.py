@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from edge import watch
+from edge.app.drift import DriftTeller
 from edge.app.memory import Memory
 from edge.app.serving import Serving
 from edge.app.tap import Sample, Tap
@@ -23,7 +25,6 @@ from edge.core.service import Conditions, ServiceState
 from edge.core.types import Frame
 from edge.engine import publish
 from edge.live import ModelSwitch
-from edge.watch import AccuracyWatch, DriftWatch, Outcome, Standing, Trial, check_canaries
 
 FOLLOW_S = 2.0
 """How often it looks whether another bundle was published."""
@@ -117,11 +118,10 @@ class Keeper:
 
     def _begin(self, now: float) -> None:
         """A model is new in service: only what is remembered is known about it."""
-        self._watch = AccuracyWatch(self._settings, now)
-        self._drift = DriftWatch(self._settings, len(self._switch.labels))
-        self._drifted: tuple[str, ...] = ()
+        self._watch = watch.AccuracyWatch(self._settings, now)
+        self._drift = DriftTeller(self._settings, len(self._switch.labels), self._tell)
         proven = self._serving.fallback is None or self._memory.confirmed(self._serving.name)
-        self._trial = None if proven else Trial(self._settings)
+        self._trial = None if proven else watch.Trial(self._settings)
         self._since = self._checked_at = now
         self._distrusted = False
 
@@ -129,8 +129,8 @@ class Keeper:
         """Does what runs still answer as it did when it was built? Asked between live frames."""
         serving = self._serving
         canaries = serving.fallback_canaries if self._on_fallback else serving.canaries
-        verdict = check_canaries(self._switch, canaries)
-        if verdict.standing is not Standing.BREACH:
+        verdict = watch.check_canaries(self._switch, canaries)
+        if verdict.standing is not watch.Standing.BREACH:
             self._conditions.end(ServiceState.FAULTED)
         elif self._on_fallback or serving.fallback is None:
             self._conditions.begin(ServiceState.FAULTED, verdict.reason)
@@ -147,26 +147,21 @@ class Keeper:
         else:
             engine, fallback = sample.found, serving.fallback(sample.frame)
         verdict = self._watch.add(now, engine, fallback)
-        self._note_drift(sample)
+        self._drift.add(sample)
         if self._watch.last.found * 2 < self._watch.last.boxes:
             self._keep(sample.frame)
         if self._trial is not None:
-            tried = self._trial.add(engine, fallback)
-            if tried.outcome is Outcome.CONFIRMED:
-                self._confirmed(tried.reason)
-            elif tried.outcome is Outcome.FAILED:
-                self._failed(tried.reason)
-        elif verdict.standing is Standing.BREACH and not self._on_fallback:
+            self._decide(self._trial.add(engine, fallback))
+        elif verdict.standing is watch.Standing.BREACH and not self._on_fallback:
             self._fall_back(verdict.reason)
-        elif verdict.standing is Standing.OK and self._on_fallback and not self._distrusted:
+        elif verdict.standing is watch.Standing.OK and self._on_fallback and not self._distrusted:
             self._come_back(verdict.reason)
 
-    def _note_drift(self, sample: Sample) -> None:
-        """A line that looks otherwise is no fault of the engine: it is told, nothing more."""
-        drift = self._drift.add(sample.frame, sample.found)
-        if drift.drifted != self._drifted:
-            self._drifted = drift.drifted
-            self._tell("drift", drift.reason)
+    def _decide(self, tried: watch.TrialVerdict) -> None:
+        if tried.outcome is watch.Outcome.CONFIRMED:
+            self._confirmed(tried.reason)
+        elif tried.outcome is watch.Outcome.FAILED:
+            self._failed(tried.reason)
 
     def _follow(self) -> None:
         if self._models is None:
@@ -201,8 +196,8 @@ class Keeper:
             self._tell("passed over", f"{name} finds other classes. Restart the service to use it")
             return
         try:
-            canaries = check_canaries(fresh.detector, fresh.canaries)
-            if canaries.standing is Standing.BREACH:
+            canaries = watch.check_canaries(fresh.detector, fresh.canaries)
+            if canaries.standing is watch.Standing.BREACH:
                 raise DataError(canaries.reason)
             self._switch.exchange(fresh.detector)
         except EdgeError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.app.keeper import Keeper
-from edge.app.memory import StoredMemory, last_confirmed
+from edge.app.memory import StoredMemory, bundle_to_start, last_confirmed
 from edge.app.parts import bundle_key
 from edge.app.serving import Serving
 from edge.core.clock import MonotonicClock
@@ -18,7 +18,7 @@ from edge.core.errors import UnavailableError
 from edge.core.ports import Sink
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import Frame
-from edge.engine.publish import CURRENT, exclusive
+from edge.engine.publish import BUILDS, CURRENT, exclusive
 from edge.host.crashes import CrashGuard
 from edge.host.state import StateStore
 from edge.live import ModelSwitch
@@ -67,7 +67,9 @@ def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterato
         guard = CrashGuard(store)
         guard.begin()
         if not guard.safe_mode:
-            serving = Serving(model, config.detect, bundle_key())
+            name = models and bundle_to_start(models, StoredMemory(store))
+            chosen = models / BUILDS / name if models and name else model
+            serving = Serving(chosen, config.detect, bundle_key())
             yield Start(serving, ModelSwitch(serving.detector), models, store)
         else:
             good = None if models is None else last_confirmed(store, models)

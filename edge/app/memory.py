@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from edge.engine.publish import BUILDS
+from edge.engine import publish
 from edge.host.state import KEPT_EVENTS, StateStore
 
 _CONFIRMED = "bundle confirmed"
@@ -66,10 +66,21 @@ class StoredMemory:
         self._store.record(kind, text)
 
 
+def bundle_to_start(models: Path, memory: Memory) -> str | None:
+    """The bundle in use, or the one before if that was rejected; None: nothing is published.
+
+    Where both were rejected it is the one in use all the same: its trial ends on its fallback.
+    """
+    now, earlier = publish.in_use(models), publish.before(models)
+    if now and earlier and memory.rejected(now) and not memory.rejected(earlier):
+        return earlier
+    return now
+
+
 def last_confirmed(store: StateStore, models: Path) -> Path | None:
     """The bundle that passed its trial last, and is still there; None: there is none."""
     for event in store.history(KEPT_EVENTS):
-        bundle = models / BUILDS / event.text
+        bundle = models / publish.BUILDS / event.text
         if event.kind == _CONFIRMED and bundle.is_dir() and not store.rejection(event.text):
             return bundle
     return None
