@@ -111,5 +111,7 @@ class Service(RuleBasedStateMachine):
 
 
 TestService = Service.TestCase
-TestService.settings = settings(max_examples=12, stateful_step_count=15, deadline=None)
+TestService.settings = settings(
+    max_examples=40, stateful_step_count=20, deadline=None, derandomize=True
+)
 assert SETTINGS.come_back  # so that every state can be left
