@@ -98,5 +98,8 @@ def bundle_key() -> Path:
     named = os.environ.get("EDGE_KEY_FILE")
     if named:
         return Path(named)
-    installed = os.access(SERVICE_KEY, os.R_OK)
-    return SERVICE_KEY if installed else Path.home() / ".config" / "edge" / "bundle.key"
+    folder = SERVICE_KEY.parent
+    is_service = folder.is_dir() and folder.stat().st_uid == os.geteuid()
+    if is_service or os.access(SERVICE_KEY, os.R_OK):
+        return SERVICE_KEY
+    return Path.home() / ".config" / "edge" / "bundle.key"
