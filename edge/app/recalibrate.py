@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.app.build import BuildRequest, build
 from edge.app.keeping import collected_folder
-from edge.app.parts import bundle_key
+from edge.app.parts import bundle_key, model_to_use
 from edge.app.work import Told
 from edge.core.build import Rung
 from edge.core.config import EdgeConfig
@@ -63,11 +63,11 @@ def recalibrate(config: EdgeConfig, told: Told, tried: Callable[[Rung], None]) -
 
 
 def _models(config: EdgeConfig) -> Path:
-    model = config.model
-    if model is None or model.name != publish.CURRENT:
+    model = model_to_use(config.model)
+    if model.name != publish.CURRENT:
         raise ConfigError(
-            f"the service runs {model or 'the shipped model'}, which no build replaces. Set "
-            "model: models/current, and make the first bundle: edge build"
+            f"the service runs {model}, which no build replaces. Set model: models/current, and "
+            "make the first bundle: edge build"
         )
     return model.parent
 
