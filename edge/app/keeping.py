@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -20,10 +21,13 @@ from edge.core.service import Conditions, ServiceState
 from edge.core.types import Frame
 from edge.engine.publish import BUILDS, CURRENT, exclusive
 from edge.host.crashes import CrashGuard
+from edge.host.jetson import power_mode
 from edge.host.state import StateStore
 from edge.live import ModelSwitch
 from edge.sinks.collect import Collect
 from edge.sinks.isolated import Isolated
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterato
             name = models and bundle_to_start(models, StoredMemory(store))
             chosen = models / BUILDS / name if models and name else model
             serving = Serving(chosen, config.detect, bundle_key())
+            note_power_mode(serving.power_mode, power_mode(Path("/")), store)
             yield Start(serving, ModelSwitch(serving.detector), models, store)
         else:
             good = None if models is None else last_confirmed(store, models)
@@ -77,6 +82,14 @@ def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterato
             conditions.begin(ServiceState.FALLBACK, guard.reason)
             yield Start(serving, ModelSwitch(serving.fallback or serving.detector), None, store)
         guard.clean_end()  # an error that ends the service is none
+
+
+def note_power_mode(built: str | None, now: str | None, store: StateStore) -> None:
+    """Tell when a bundle was measured in another power mode: as right, but not as quick."""
+    if built and now and built != now:
+        text = f"the bundle was measured in power mode {built}, the board is in {now}"
+        _log.warning("%s: it is as accurate, but may be slower", text)
+        store.record("power mode", text)
 
 
 @contextmanager

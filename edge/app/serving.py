@@ -12,7 +12,7 @@ from edge.core.ports import Detector
 from edge.core.types import Detections, Frame
 from edge.detect import CpuDetector
 from edge.engine import open_engine, open_fallback
-from edge.engine.manifest import MANIFEST
+from edge.engine.manifest import MANIFEST, manifest_of
 from edge.live import ModelSwitch
 from edge.watch import Canary, read_canaries
 
@@ -61,6 +61,7 @@ class Serving:
         fallback: what judges it and takes over from it, for any thread; None: there is none.
         canaries: of the bundle, with the answers of ``detector``.
         fallback_canaries: the same images, with the answers of ``fallback``.
+        power_mode: of the board when the bundle was built; None: not known.
     """
 
     def __init__(self, model: Path, settings: DetectConfig, key: Path) -> None:
@@ -75,11 +76,13 @@ class Serving:
         self.fallback: Detector | None = None
         self.canaries: tuple[Canary, ...] = ()
         self.fallback_canaries: tuple[Canary, ...] = ()
+        self.power_mode: str | None = None
         with ExitStack() as opened:
             engine = open_engine(path, key=key)
             opened.callback(engine.close)
             self.detector: Detector = CpuDetector(engine, settings)
             if is_bundle:
+                self.power_mode = manifest_of(path).machine.power_mode
                 if (other := open_fallback(path, key=key)) is not None:
                     opened.callback(other.close)
                     self.fallback = ModelSwitch(CpuDetector(other, settings))

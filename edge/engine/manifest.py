@@ -158,6 +158,17 @@ def read_signed(path: Path, key: bytes) -> Manifest:
     return checked(fields, path)
 
 
+def manifest_of(bundle: Path) -> Manifest:
+    """What a bundle that was verified says of itself.
+
+    Raises:
+        DataError: a field is missing, unknown, or of another kind.
+    """
+    fields = json.loads((bundle / MANIFEST).read_bytes())
+    fields.pop("hmac", None)
+    return checked(fields, bundle)
+
+
 def refuse_other_machine(manifest: Manifest, machine: Machine, where: object) -> None:
     """Both values are named for the first thing in which machine and preprocessing differ.
 
