@@ -154,7 +154,9 @@ class ChildCamera:
             raise self._fault(f"the capture process filled slot {slot}, which was not lent")
         kind = self._capture.pixel_format
         shape = (height, width, 3) if kind == "bgr" else (height * 3 // 2, width)
-        return Frame(lease.array(shape), index, at, self._name, kind, self._capture.to_bgr)
+        block = None if self.pool is None else self.pool.memory
+        image = lease.array(shape)
+        return Frame(image, index, at, self._name, kind, self._capture.to_bgr, block)
 
     def _lend_slot(self, deadline: float) -> None:
         """Have the next frame written to a free slot; wait for one while all are in use."""

@@ -40,6 +40,8 @@ class Frame:
         camera: name of the camera.
         pixel_format: how ``image`` is to be read.
         to_bgr: turns ``image`` into BGR; whoever delivers another format brings it along.
+        block: uint8: the whole memory of the pool that ``image`` lies in, for an engine to pin
+            once; None: the pixels have memory of their own.
     """
 
     image: Image
@@ -48,6 +50,7 @@ class Frame:
     camera: str = "camera"
     pixel_format: PixelFormat = "bgr"
     to_bgr: Callable[[Image], Image] | None = None
+    block: NDArray[np.uint8] | None = field(default=None, repr=False)
     _bgr: list[Image] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +84,14 @@ class Frame:
         return self._bgr[0]
 
 
+class Verdict(str, Enum):
+    """What a camera's rules say of one frame; where there are no rules there is none."""
+
+    OK = "ok"
+    NG = "ng"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """What was found in one frame, N objects as parallel arrays, best score first.
@@ -89,11 +100,13 @@ class Detections:
         boxes: float32 (N, 4), x1 y1 x2 y2, in pixels of the frame's image.
         scores: float32 (N,), 0..1.
         class_ids: int32 (N,), index into the model's labels.
+        verdict: by the camera's rules; None: it has none.
     """
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     class_ids: NDArray[np.int32]
+    verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
         n = len(self.scores)

@@ -55,29 +55,32 @@ class PinnedMemory:
     """Memory that was there before, page-locked in place: a pool of frames.
 
     It stays ordinary memory afterwards, so a frame that outlives the GPU's context stays whole.
+
+    Attributes:
+        start: address of its first byte, for the host.
     """
 
     def __init__(self, memory: NDArray[np.uint8], mapped: bool) -> None:
         # By the driver itself: PyCUDA 2026.1 crashes in register_host_memory().
         self._cuda = LibCuda()
         self._memory: NDArray[np.uint8] | None = memory  # alive as long as it is registered
-        self._start = memory.ctypes.data
-        self._end = self._start + memory.nbytes
+        self.start = memory.ctypes.data
+        self._end = self.start + memory.nbytes
         self._mapped_at = 0
         flags = _DEVICEMAP if mapped else 0
-        self._cuda.call("cuMemHostRegister_v2", self._start, memory.nbytes, flags)
+        self._cuda.call("cuMemHostRegister_v2", self.start, memory.nbytes, flags)
         if mapped:
             address = ctypes.c_uint64()
-            self._cuda.call("cuMemHostGetDevicePointer_v2", ctypes.byref(address), self._start, 0)
+            self._cuda.call("cuMemHostGetDevicePointer_v2", ctypes.byref(address), self.start, 0)
             self._mapped_at = address.value
 
     def holds(self, start: int, size_bytes: int) -> bool:
         """Whether these bytes of the host all lie in it."""
-        return self._start <= start and start + size_bytes <= self._end
+        return self.start <= start and start + size_bytes <= self._end
 
     def address(self, start: int) -> int:
         """For the GPU, of a byte of the host; only where it is mapped."""
-        return self._mapped_at + start - self._start
+        return self._mapped_at + start - self.start
 
     def unpin(self) -> None:
         """Make it ordinary memory again. Safe to call twice.
@@ -87,4 +90,4 @@ class PinnedMemory:
         """
         if self._memory is not None:
             self._memory = None
-            self._cuda.call("cuMemHostUnregister", self._start)
+            self._cuda.call("cuMemHostUnregister", self.start)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.core.build import Precision
 from edge.core.config import DetectConfig
@@ -17,12 +15,10 @@ from edge.core.errors import UnavailableError
 from edge.core.types import Detections, Frame, Size
 from edge.engine.cuda import CudaContext, first_gpu
 from edge.engine.cuda_graph import GraphDriver
-from edge.engine.cuda_memory import PinnedMemory
+from edge.engine.gpu_frames import CameraBlocks, PinnedPools
 from edge.engine.gpu_slot import Slot, SlotParts
 from edge.engine.gpu_timing import Timed, repeated_s, stages_ms
 from edge.engine.tensorrt_plan import TensorRtPlan
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class GpuDetector:
         input_size: of the model's input, model pixels.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a plan with all that belongs to it
         self,
         plan: bytes,
         kernels: bytes,
@@ -69,6 +65,7 @@ class GpuDetector:
         precision: Precision,
         settings: DetectConfig | None = None,
         options: GpuOptions | None = None,
+        pools: PinnedPools | None = None,
     ) -> None:
         """Load the network and the kernels, and reserve memory.
 
@@ -79,6 +76,7 @@ class GpuDetector:
             precision: of the plan, for people.
             settings: what counts as a detection.
             options: how the GPU is used.
+            pools: pinned ones, shared with the other detectors of this process.
 
         Raises:
             MissingLibraryError: TensorRT or PyCUDA is not installed.
@@ -91,7 +89,8 @@ class GpuDetector:
         self._context = CudaContext()
         self._plan: TensorRtPlan | None = None
         self._slots: list[Slot] = []
-        self._pinned: list[PinnedMemory] = []
+        self._mapped = self._context.integrated if options.mapped is None else options.mapped
+        self._blocks = CameraBlocks(self._context, pools or PinnedPools(), mapped=self._mapped)
         self._idle: deque[Slot] = deque()
         self._waiting: deque[Slot] = deque()
         try:
@@ -142,7 +141,8 @@ class GpuDetector:
             raise ValueError("every slot has a frame: collect() one first")
         slot = self._idle[0]
         with self._working():
-            slot.begin(frame, self._pinned)
+            self._blocks.meet(frame, self._settle)
+            slot.begin(frame, self._blocks.pinned)
         self._waiting.append(self._idle.popleft())
 
     def collect(self) -> Detections:
@@ -173,17 +173,6 @@ class GpuDetector:
         while self.in_flight:
             self.collect()
 
-    def pin(self, memory: NDArray[np.uint8]) -> None:
-        """Take frames that lie in this memory, a pool's, from where they are. Undone by ``close``.
-
-        Where the driver refuses, it says so in the log, and frames are copied once more.
-        """
-        try:
-            with self._context.current():
-                self._pinned.append(self._context.pin(memory, mapped=self._mapped))
-        except UnavailableError as error:
-            _log.warning("%d bytes of frames are not pinned: %s", memory.nbytes, error)
-
     def stages_ms(self, frame: Frame, times: int = 50) -> dict[str, float]:
         """How long each stage of such a frame takes on the GPU, median; no frame is in flight.
 
@@ -193,7 +182,7 @@ class GpuDetector:
         self(frame)
         slot = self._idle[-1]  # which had it: the others may not know its kind
         with self._working():
-            return stages_ms(self._timed(slot), slot.stages(frame, self._pinned), times)
+            return stages_ms(self._timed(slot), slot.stages(frame, self._blocks.pinned), times)
 
     def engine_only_s(self, times: int) -> float:
         """Seconds for so many runs of the network alone, back to back in one stream.
@@ -215,9 +204,8 @@ class GpuDetector:
                 self._waiting.clear()
                 while self._slots:  # the last one takes the kernels along: not after the context
                     self._slots.pop().close()
-                while self._pinned:
-                    with suppress(UnavailableError):  # of a GPU that failed before
-                        self._pinned.pop().unpin()
+                with suppress(UnavailableError):  # of a GPU that failed before
+                    self._blocks.close()
                 self._plan.close()
             self._plan = None
         self._context.close()
@@ -225,13 +213,21 @@ class GpuDetector:
     def _parts(
         self, plan: TensorRtPlan, kernels: bytes, settings: DetectConfig, options: GpuOptions
     ) -> SlotParts:
-        mapped = self._context.integrated if options.mapped is None else options.mapped
-        self._mapped = mapped
         self._graphs = GraphDriver() if options.graphs else None
         module = self._context.module(kernels)
         return SlotParts(
-            self._context, self._graphs, plan, module, settings, mapped, blocking=options.blocking
+            self._context,
+            self._graphs,
+            plan,
+            module,
+            settings,
+            self._mapped,
+            blocking=options.blocking,
         )
+
+    def _settle(self) -> None:
+        for slot in self._waiting:
+            slot.stream.synchronize()
 
     def _timed(self, slot: Slot) -> Timed:
         return Timed(self._context, self._graphs if slot.captures else None, slot.stream)

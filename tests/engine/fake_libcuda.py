@@ -70,6 +70,8 @@ class _Calls:
         self._driver.need_context()
         if self._driver.refuses_pinning:
             return 801
+        if start in self._driver.pinned:
+            return 712
         self._driver.pinned[start] = start + size
         self._mapped = flags
         return 0

@@ -21,6 +21,7 @@ from edge.core.pool import FramePool
 from edge.core.types import Detections, Frame, Size
 from edge.detect import CpuDetector
 from edge.engine.gpu_detector import GpuDetector, GpuOptions
+from edge.engine.gpu_frames import PinnedPools
 from edge.engine.gpu_slot import MOST_KINDS
 from edge.engine.tensorrt_engine import TensorRtEngine
 from tests.engine import fake_pycuda, fake_tensorrt
@@ -46,6 +47,7 @@ def opened(
     model: Any = None,
     settings: DetectConfig = FOUND_ALL,
     kernels: bytes = fake_pycuda.CUBIN,
+    pools: PinnedPools | None = None,
     **options: Any,
 ) -> GpuDetector:
     plan = (model or colour_model()).SerializeToString()
@@ -56,6 +58,7 @@ def opened(
         precision=Precision.FP16,
         settings=settings,
         options=GpuOptions(**options),
+        pools=pools,
     )
 
 
@@ -153,7 +156,6 @@ def test_frames_of_a_pinned_pool_are_taken_from_where_they_lie(
     gpu.integrated = integrated
     pool = FramePool(96 * 64 * 3, slots=3)
     with closing(opened(slots=2)) as detector:
-        detector.pin(pool.memory)
         detector.submit(leased(pool, 10))
         held = gpu.held
         for level in (20, 30, 40):
@@ -167,18 +169,17 @@ def test_frames_of_a_pinned_pool_are_taken_from_where_they_lie(
         assert gpu.held == with_second_slot + 96 * 64 * 3 > held
 
 
-def leased(pool: FramePool, level: int) -> Frame:
+def leased(pool: FramePool, level: int, camera: str = "cam") -> Frame:
     image = pool.array((64, 96, 3))
     assert image is not None
     image[:] = level
-    return Frame(image, level, 0.0)
+    return Frame(image, level, 0.0, camera, block=pool.memory)
 
 
 @pytest.mark.usefixtures("gpu")
 def test_a_frame_keeps_its_slot_of_the_pool_until_it_is_collected() -> None:
     pool = FramePool(96 * 64 * 3, slots=2)
     with closing(opened()) as detector:
-        detector.pin(pool.memory)
         detector.submit(leased(pool, 7))
         assert pool.free == 1
         assert level_of(detector.collect()) == 7
@@ -201,9 +202,39 @@ def test_memory_that_cannot_be_pinned_costs_a_copy_and_a_warning(
     gpu.refuses_pinning = True
     pool = FramePool(96 * 64 * 3, slots=2)
     with closing(opened()) as detector, caplog.at_level(logging.WARNING):
-        detector.pin(pool.memory)
-        assert "cuMemHostRegister_v2 failed: CUDA_ERROR_NOT_SUPPORTED" in caplog.text
-        assert level_of(detector(leased(pool, 33))) == 33
+        assert [level_of(detector(leased(pool, level))) for level in (33, 34)] == [33, 34]
+    (said,) = caplog.messages  # and not for every frame
+    assert "cuMemHostRegister_v2 failed: CUDA_ERROR_NOT_SUPPORTED" in said
+
+
+def test_a_camera_that_was_opened_again_leaves_nothing_pinned_behind(
+    gpu: fake_pycuda.Driver,
+) -> None:
+    pools = [FramePool(96 * 64 * 3, slots=2) for _ in range(3)]
+    with closing(opened(slots=2)) as detector:
+        detector.submit(leased(pools[0], 10, "left"))
+        detector.submit(leased(pools[1], 20, "right"))
+        assert pinned_of(gpu, pools) == [True, True, False]
+        assert level_of(detector.collect()) == 10
+        detector.submit(leased(pools[2], 30, "left"))  # while a frame of the other is in flight
+        assert pinned_of(gpu, pools) == [False, True, True]
+        assert [level_of(detector.collect()) for _ in range(2)] == [20, 30]
+
+
+def test_two_detectors_share_a_pinned_pool_until_the_last_lets_go(
+    gpu: fake_pycuda.Driver,
+) -> None:
+    pool, pools = FramePool(96 * 64 * 3, slots=2), PinnedPools()
+    with closing(opened(pools=pools)) as first:
+        with closing(opened(pools=pools)) as second:
+            assert level_of(first(leased(pool, 1))) == level_of(second(leased(pool, 1))) == 1
+        assert pinned_of(gpu, [pool]) == [True]
+        assert level_of(first(leased(pool, 3))) == 3
+    assert pinned_of(gpu, [pool]) == [False]
+
+
+def pinned_of(gpu: fake_pycuda.Driver, pools: list[FramePool]) -> list[bool]:
+    return [pool.memory.ctypes.data in gpu.pinned for pool in pools]
 
 
 def test_a_kind_of_frame_is_captured_once_a_slot_and_the_oldest_of_many_goes(
@@ -374,7 +405,6 @@ def test_a_driver_without_graphs_is_named(
 def test_closing_waits_for_frames_in_flight_and_twice_is_safe() -> None:
     pool = FramePool(96 * 64 * 3, slots=2)
     detector = opened()
-    detector.pin(pool.memory)
     detector.submit(leased(pool, 1))
     detector.close()
     detector.close()

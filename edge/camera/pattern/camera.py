@@ -84,7 +84,8 @@ class PatternCamera:
                 return None
             self._next = index + 1
             if (image := self._render(index)) is not None:
-                return Frame(image, index, self._captured_at(index), self._name)
+                at, block = self._captured_at(index), self.pool.memory
+                return Frame(image, index, at, self._name, block=block)
         return None
 
     def close(self) -> None:
