@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from edge.core.clock import Clock
+from edge.core.errors import EdgeError
 from edge.core.service import INSPECTING, ServiceState
 from edge.core.types import CameraStatus
 from edge.sinks.metrics import Metrics
+from edge.sinks.web.endpoint import RefusedError, on_refused, reads
 from edge.sinks.web.hub import NOTHING, Hub, Viewer
 from edge.sinks.web.picture import Picture
 
@@ -29,6 +32,7 @@ WRITE_TIMEOUT_S = 10.0
 NOTICE_S = 1.0
 """A viewer without pictures hears of a change at the service after this long at most, seconds."""
 
+_REFUSED = (RefusedError, HTTPException, EdgeError, Exception)
 _STATIC = Path(__file__).parent / "static"
 _GOING_AWAY, _TRY_AGAIN_LATER = 1001, 1013
 
@@ -45,6 +49,7 @@ class Parts:
         hello: what a viewer is told first, without the cameras.
         clock: for the age of pictures.
         max_viewers: more are refused.
+        rooms: further endpoints, made by :mod:`edge.sinks.web.endpoint`.
     """
 
     hub: Hub
@@ -54,6 +59,7 @@ class Parts:
     hello: dict[str, Any]
     clock: Clock
     max_viewers: int
+    rooms: Sequence[BaseRoute] = ()
 
 
 class Pages:
@@ -71,10 +77,14 @@ class Pages:
                 Route("/", self.page),
                 Route("/static/{name}", self.static),
                 Route("/healthz", self.healthz),
-                Route("/metrics", self.metrics),
+                reads("/metrics", self.metrics),
                 Route("/openapi.json", self.openapi),
                 WebSocketRoute("/ws", self.watch),
-            ]
+                *self._parts.rooms,
+            ],
+            exception_handlers=dict.fromkeys(
+                (RefusedError, HTTPException, EdgeError, Exception), on_refused
+            ),
         )
 
     async def page(self, _request: Request) -> Response:

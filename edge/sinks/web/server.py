@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import uvicorn
+from starlette.routing import BaseRoute
 
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import WebConfig
@@ -21,6 +22,7 @@ from edge.core.types import CameraStatus, Detections, Frame
 from edge.sinks.health import STALE_S, health
 from edge.sinks.metrics import Metrics
 from edge.sinks.summary import Summary
+from edge.sinks.web.access.people import Person, Role
 from edge.sinks.web.guard import Guard, is_loopback
 from edge.sinks.web.hub import Hub
 from edge.sinks.web.pages import WRITE_TIMEOUT_S, Pages, Parts
@@ -66,8 +68,16 @@ class LiveView:
         *,
         clock: Clock | None = None,
         conditions: Conditions | None = None,
+        rooms: Sequence[BaseRoute] = (),
     ) -> None:
         """Prepare; nothing listens before ``start``.
+
+        Args:
+            config: where it listens, and for whom.
+            about: what it shows besides pictures.
+            clock: for ages.
+            conditions: what is so at the service.
+            rooms: further endpoints, made by :mod:`edge.sinks.web.endpoint`.
 
         Raises:
             ConfigError: the address can be reached from other machines without ``insecure``.
@@ -84,7 +94,7 @@ class LiveView:
             clock=self._clock,
             conditions=self._conditions,
         )
-        self._server = uvicorn.Server(self._uvicorn_config(about))
+        self._server = uvicorn.Server(self._uvicorn_config(about, rooms))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
         self._started = threading.Event()
@@ -155,7 +165,7 @@ class LiveView:
         now, conditions = self._clock.now(), self._conditions.reasons()
         return health(self.hub.statuses(), cameras, now, conditions)
 
-    def _uvicorn_config(self, about: About) -> uvicorn.Config:
+    def _uvicorn_config(self, about: About, rooms: Sequence[BaseRoute]) -> uvicorn.Config:
         hello = {
             "labels": list(about.labels),
             "model": about.model,
@@ -170,10 +180,13 @@ class LiveView:
             hello=hello,
             clock=self._clock,
             max_viewers=self._config.max_viewers,
+            rooms=rooms,
         )
         pages = Pages(parts)
         hosts = [self._config.host, *self._config.allowed_hosts]
-        app = Guard(pages.app(), hosts, any_address=not is_loopback(self._config.host))
+        local = is_loopback(self._config.host)
+        somebody = Person("", Role.ENGINEER if local else Role.VIEWER)
+        app = Guard(pages.app(), hosts, any_address=not local, identify=lambda _scope: somebody)
         return uvicorn.Config(
             app,
             loop="asyncio",
