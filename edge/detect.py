@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.config import DetectConfig
 from edge.core.ports import Engine
+from edge.core.stages import Stages
 from edge.core.types import Detections, Frame
 from edge.vision.letterbox import Letterbox, Preprocessor
 from edge.vision.nms import area, keep_best
@@ -21,13 +24,15 @@ class CpuDetector:
     Attributes:
         description: of the engine, for people.
         labels: class names, by class id.
-        engine: the network between the two other stages; whoever opened it closes it.
+        engine: the network between the two other stages; its own if it is to be closed with it.
+        stages: how long each stage took so far.
     """
 
     def __init__(self, engine: Engine, settings: DetectConfig | None = None) -> None:
         self.engine = engine
         self.description = engine.description
         self.labels = engine.labels
+        self.stages = Stages()
         self._settings = settings or DetectConfig()
         self._preprocessor = Preprocessor(engine.input_size)
 
@@ -37,8 +42,19 @@ class CpuDetector:
         Raises:
             DataError: the engine's output is not one; the frame was not inspected.
         """
+        began = time.perf_counter()
         tensor, letterbox = self.preprocess(frame)
-        return self.postprocess(self.engine.infer(tensor), letterbox)
+        prepared = time.perf_counter()
+        head = self.engine.infer(tensor)
+        inferred = time.perf_counter()
+        found = self.postprocess(head, letterbox)
+        ended = time.perf_counter()
+        self.stages.add(prepared - began, inferred - prepared, ended - inferred)
+        return found
+
+    def close(self) -> None:
+        """Close the engine. Safe to call twice."""
+        self.engine.close()
 
     def preprocess(self, frame: Frame) -> tuple[NDArray[np.float32], Letterbox]:
         """Tensor float32 (1, 3, H, W), valid until the next call, and the frame's place in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -64,6 +65,25 @@ class FakeDetector:
 
     def __call__(self, frame: Frame) -> Detections:
         return self._found
+
+
+class FakePipeline(FakeDetector):
+    """Keeps up to three frames in flight."""
+
+    def __init__(self, found: Detections | None = None) -> None:
+        super().__init__(found)
+        self.in_flight: deque[Frame] = deque()
+
+    @property
+    def free(self) -> int:
+        return 3 - len(self.in_flight)
+
+    def submit(self, frame: Frame) -> None:
+        assert self.free
+        self.in_flight.append(frame)
+
+    def collect(self) -> Detections:
+        return self(self.in_flight.popleft())
 
 
 class ListSink:

@@ -10,8 +10,9 @@ import pytest
 
 from edge import live
 from edge.core.errors import CameraError, DataError
+from edge.core.mailbox import Mailbox
 from edge.core.types import CameraEvent, CameraState, Detections, Frame, LoopEvent, Pulse
-from tests.fakes import FakeDetector, FakeFeed, ListSink, a_frame, a_status
+from tests.fakes import FakeDetector, FakeFeed, FakePipeline, ListSink, a_frame, a_status
 
 
 def test_every_frame_and_every_camera_change_reaches_every_sink_in_order() -> None:
@@ -141,10 +142,13 @@ def test_a_failed_inference_is_no_sign_of_life() -> None:
     assert not alive
 
 
-def test_the_model_is_exchanged_between_two_frames_and_no_frame_is_lost() -> None:
+@pytest.mark.parametrize("kind", [FakeDetector, FakePipeline], ids=["one by one", "in flight"])
+def test_the_model_is_exchanged_between_two_frames_and_no_frame_is_lost(
+    kind: type[FakeDetector],
+) -> None:
     """Many exchanges from another thread: every frame is seen once, by a model that is in use."""
 
-    class Model(FakeDetector):
+    class Model(kind):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             super().__init__()
             self.retired = False
@@ -181,11 +185,69 @@ def test_the_model_is_exchanged_between_two_frames_and_no_frame_is_lost() -> Non
     thread = threading.Thread(target=exchange)
     thread.start()
     sink = ListSink()
-    live.run(events(), switch, [sink])
+    # Nothing is in flight while events() waits, as nothing is while a mailbox is empty.
+    live.run(events(), switch, [sink], more=lambda: not 190 < len(sink.seen) < 210)
     thread.join()
     assert sink.seen == [("cam", index) for index in range(400)]
     assert sorted(index for model in models for index in model.seen) == list(range(400))
     assert sum(bool(model.seen) for model in models) >= 2
+
+
+def test_a_pipeline_is_kept_busy_and_its_results_come_in_order() -> None:
+    model, sink, in_flight = FakePipeline(), ListSink(), []
+
+    def events() -> Iterator[LoopEvent]:
+        for index in range(6):
+            in_flight.append(len(model.in_flight))
+            yield a_frame(index)
+        yield a_status()
+        assert not model.in_flight
+        yield a_frame(6)
+
+    live.run(events(), model, [sink])
+    frames = [("cam", index) for index in range(6)]
+    assert sink.seen == [*frames, ("cam", CameraState.LOST), ("cam", 6)]
+    assert in_flight == [0, 1, 2, 2, 2, 2]  # there is room whenever the next frame is taken
+
+
+def test_no_result_waits_for_a_frame_that_is_not_there_yet() -> None:
+    model, sink = FakePipeline(), ListSink()
+    mailbox = Mailbox()
+
+    for camera in ("a", "b"):
+        mailbox.put(a_frame(0, camera))
+    reading = iter(mailbox)
+
+    def until_empty() -> Iterator[LoopEvent]:
+        yield next(reading)
+        assert len(model.in_flight) == 1  # another frame is there: nobody waits for this one
+        yield next(reading)
+        assert [name for name, _ in sink.seen] == ["a", "b"]
+
+    live.run(until_empty(), model, [sink], more=lambda: mailbox.waiting)
+
+
+def test_another_thread_gets_the_model_though_frames_are_always_in_flight() -> None:
+    switch, asked, answered = live.ModelSwitch(FakePipeline()), threading.Event(), threading.Event()
+
+    def ask() -> None:
+        asked.set()
+        switch(a_frame())
+        answered.set()
+
+    def events() -> Iterator[Frame]:
+        yield a_frame(0)
+        thread.start()
+        assert asked.wait(20)
+        for index in itertools.count(1):
+            if answered.is_set():
+                return
+            yield a_frame(index)
+
+    thread, sink = threading.Thread(target=ask), ListSink()
+    live.run(events(), switch, [sink])
+    thread.join()
+    assert sink.seen == [("cam", index) for index in range(len(sink.seen))]
 
 
 def test_a_model_with_other_classes_is_not_taken() -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from edge.app.parts import open_detector
+from edge.app.parts import open_reference
 from edge.app.service import RunReport, serve
 from edge.bench import bench_detector, compare
 from edge.camera import open_feed
@@ -29,7 +29,7 @@ def bench(
 ) -> dict[str, Any]:
     """The engine alone against preprocess + engine + postprocess, on frames held in memory."""
     frames = _frames_in_memory(source)
-    with open_detector(model, DetectConfig(), threads) as detector:
+    with open_reference(model, DetectConfig(), threads) as detector:
         report = bench_detector(detector, frames, seconds=seconds, progress=progress)
     return {"source": source, "size": str(frames[0].size), **dataclasses.asdict(report)}
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import edge
-from edge import live
+from edge import engine, live
 from edge.camera import is_live
 from edge.core.config import DetectConfig, EdgeConfig
 from edge.core.errors import ConfigError
@@ -38,12 +38,19 @@ def model_to_use(model: Path | None) -> Path:
 
 
 @contextmanager
-def open_detector(
+def open_detector(model: Path | None, settings: DetectConfig) -> Iterator[Detector]:
+    """The chosen model as a service would run it; closes it."""
+    with closing(engine.open_detector(model_to_use(model), settings, key=bundle_key())) as found_by:
+        yield found_by
+
+
+@contextmanager
+def open_reference(
     model: Path | None, settings: DetectConfig, threads: int | None = None
 ) -> Iterator[CpuDetector]:
-    """The reference detector on the chosen model; closes its engine."""
-    with closing(open_engine(model_to_use(model), threads=threads, key=bundle_key())) as engine:
-        yield CpuDetector(engine, settings)
+    """The chosen model with the CPU's work around its engine; closes it."""
+    with closing(open_engine(model_to_use(model), threads=threads, key=bundle_key())) as opened:
+        yield CpuDetector(opened, settings)
 
 
 @contextmanager

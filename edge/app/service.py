@@ -104,7 +104,7 @@ def serve(
         stack.enter_context(heart.beating())
         ready(url)
         heartbeat.ready(f"{model.description}; cameras: {len(feeds)}")
-        live.run(events, model, [overview, *keeper, *sinks], heart.alive)
+        live.run(events, model, [overview, *keeper, *sinks], heart.alive, lambda: events.waiting)
         heartbeat.stopping()
         report = overview.summary.report()
     return RunReport(

@@ -42,6 +42,12 @@ class Mailbox:
                 self._notices.append(event)  # a pulse is for a loop that has nothing to do
             self._changed.notify()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the reader would get something at once."""
+        with self._changed:
+            return bool(self._notices or self._frames)
+
     def close(self, error: BaseException | None = None) -> None:
         """End the reader's iteration, with ``error`` if there was one. The first call wins."""
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,32 @@ class Detector(Protocol):
 
     def __call__(self, frame: Frame) -> Detections:
         """What is in this frame, boxes in pixels of its image."""
+        ...
+
+
+class OpenDetector(Detector, Protocol):
+    """A ``Detector`` that holds a runtime."""
+
+    def close(self) -> None:
+        """Release it. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Pipeline(Detector, Protocol):
+    """A ``Detector`` with several frames in flight; for one thread at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many frames ``submit`` takes before the next ``collect``."""
+        ...
+
+    def submit(self, frame: Frame) -> None:
+        """Start the work on a frame; its pixels are kept until it is collected."""
+        ...
+
+    def collect(self) -> Detections:
+        """Wait for the detections of the oldest frame in flight."""
         ...
 
 

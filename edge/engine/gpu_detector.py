@@ -27,13 +27,14 @@ class GpuOptions:
 
     Attributes:
         slots: frames in flight at most. Two hide a frame's copy behind its predecessor.
-        blocking: who waits for a result sleeps: less CPU, some microseconds later.
+        blocking: who waits for a result sleeps: less CPU, some microseconds later. None: on an
+            integrated GPU, with which the CPU shares its power.
         mapped: frames are read where they lie instead of being copied. None: on an integrated GPU.
         graphs: a frame is one launch. False is for measuring what that gains.
     """
 
     slots: int = 2
-    blocking: bool = False
+    blocking: bool | None = None
     mapped: bool | None = None
     graphs: bool = True
 
@@ -222,7 +223,7 @@ class GpuDetector:
             module,
             settings,
             self._mapped,
-            blocking=options.blocking,
+            blocking=self._context.integrated if options.blocking is None else options.blocking,
         )
 
     def _settle(self) -> None:

@@ -99,6 +99,10 @@ class Manifest(Strict):
     """Which of the files is run."""
     fallback: FileName | None = None
     """The FP16 engine that re-judges it."""
+    kernels: FileName | None = None
+    """What works on the GPU before and after the network; None: the CPU does."""
+    kernels_id: Sha256 | None = None
+    """Of their source and compiler flags: equal ones need not be compiled again."""
     files: dict[FileName, FileEntry]
 
     @field_validator("files")
@@ -124,7 +128,7 @@ def checked(fields: Mapping[str, Any], where: object) -> Manifest:
         manifest = Manifest.model_validate_json(_canonical(fields))
     except (ValidationError, ValueError) as error:
         raise DataError(f"{where}: the manifest cannot be used: {_first_problem(error)}") from error
-    for name in filter(None, (manifest.engine, manifest.fallback)):
+    for name in filter(None, (manifest.engine, manifest.fallback, manifest.kernels)):
         if name not in manifest.files:
             raise DataError(f"{where}: the manifest runs {name!r}, which it does not list")
     return manifest
