@@ -105,6 +105,25 @@ class CollectConfig(Strict):
     """Nothing is collected while the disk has less than this free, megabytes."""
 
 
+class RecordConfig(Strict):
+    """The newest detections, with their pictures, for the page. Without a page nothing is kept."""
+
+    folder: FilePath | None = None
+    """Where they go; none: ``recent`` in the state folder."""
+    every_s: PositiveSeconds = 1.0
+    """A frame with detections is kept this often, of each camera; an NG frame as well. Seconds."""
+    empty_s: PositiveSeconds = 60.0
+    """A frame in which nothing was found is kept this often, of each camera. Seconds."""
+    images: Annotated[int, Field(ge=10, le=20_000)] = 2000
+    """At most this many; the oldest goes first."""
+    megabytes: Annotated[float, Field(gt=0, le=1_000_000)] = 500.0
+    """At most this much in all."""
+    least_free_mb: Annotated[float, Field(ge=0, le=1_000_000)] = 500.0
+    """Nothing is kept while the disk has less than this free, megabytes."""
+    quality: Annotated[int, Field(ge=10, le=95)] = 85
+    """JPEG quality."""
+
+
 class SinksConfig(Strict):
     """Where results go."""
 
@@ -113,7 +132,9 @@ class SinksConfig(Strict):
     web: WebConfig | None = Field(default_factory=WebConfig)
     """Serve the live view; ``null`` turns it off."""
     collect: CollectConfig | None = None
-    """Collect frames for recalibration; none: no picture is kept."""
+    """Collect frames for recalibration; none: none are collected."""
+    record: RecordConfig | None = Field(default_factory=RecordConfig)
+    """Keep the newest detections with their pictures for the page; ``null`` turns it off."""
 
 
 class WatchConfig(Strict):
