@@ -19,6 +19,7 @@ from edge.engine.gpu_frames import CameraBlocks, PinnedPools
 from edge.engine.gpu_slot import Slot, SlotParts
 from edge.engine.gpu_timing import Timed, repeated_s, stages_ms
 from edge.engine.tensorrt_plan import TensorRtPlan
+from edge.vision.letterbox import BORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +166,10 @@ class GpuDetector:
         """Get every slot ready for BGR frames of this size, so that the first one does not wait.
 
         Raises:
-            DataError: the network's output is not one, not even for a black picture.
+            DataError: the network's output is not one, not even for a blank picture.
             UnavailableError: the GPU failed, for good.
         """
-        blank = Frame(np.zeros((size.height, size.width, 3), np.uint8), 0, 0.0)
+        blank = Frame(np.full((size.height, size.width, 3), BORDER, np.uint8), 0, 0.0)
         while self.free:
             self.submit(blank)
         while self.in_flight:
