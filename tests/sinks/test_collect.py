@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edge.camera.images import list_images, read_image
 from edge.core.config import CollectConfig
-from edge.core.errors import UnavailableError
+from edge.core.errors import InputMissingError, UnavailableError
 from edge.core.ports import Sink
 from edge.core.types import CameraState, Detections, Frame, Image
 from edge.sinks.collect import Collect, Why
@@ -278,6 +278,79 @@ def test_a_restart_clears_away_what_is_unfinished_or_broken_and_nothing_else(
     (tmp_path / "golden.jpg").write_bytes(whole.read_bytes())
     assert a_collection(tmp_path).report().images == 1
     assert {each.name for each in tmp_path.iterdir()} == {whole.name, "notes.txt", "golden.jpg"}
+
+
+# What a person says
+
+
+def names_in(folder: Path) -> list[Name]:
+    return Folder(folder).names()
+
+
+def test_what_somebody_wants_stays_whatever_comes_and_beyond_a_restart(tmp_path: Path) -> None:
+    collection = a_collection(tmp_path, budget(images=10))
+    for index in range(5):
+        collection.offer(frame(scene(index)), Why.ROUTINE, NOON)
+    wanted = names_in(tmp_path)[:3]
+    for name in wanted:
+        collection.sort(name, True)
+    for index in range(5, 200):
+        if index == 100:
+            collection = a_collection(tmp_path, budget(images=10))
+        collection.offer(frame(scene(index)), list(Why)[index % 3], NOON)
+        assert len(list_images(tmp_path)) <= 10
+    assert set(wanted) <= set(names_in(tmp_path))
+
+
+def test_a_better_reason_does_not_replace_what_somebody_wants(tmp_path: Path) -> None:
+    collection = a_collection(tmp_path)
+    collection.offer(frame(scene(1)), Why.ROUTINE, NOON)
+    (wanted,) = names_in(tmp_path)
+    collection.sort(wanted, True)
+    collection.offer(frame(scene(1)), Why.DISAGREEMENT, NOON)
+    assert names_in(tmp_path) == [wanted]
+    collection.sort(wanted, None)
+    collection.offer(frame(scene(1)), Why.DISAGREEMENT, NOON)
+    assert [name.why for name in names_in(tmp_path)] == [Why.DISAGREEMENT]
+
+
+def test_a_budget_full_of_wanted_images_still_holds(tmp_path: Path) -> None:
+    collection = a_collection(tmp_path, budget(images=8))
+    for index in range(8):
+        collection.offer(frame(scene(index)), Why.ROUTINE, NOON)
+    for name in names_in(tmp_path):
+        collection.sort(name, True)
+    before = names_in(tmp_path)
+    collection.offer(frame(scene(100)), Why.DISAGREEMENT, NOON)
+    assert names_in(tmp_path) == before
+    assert a_collection(tmp_path, budget(images=20)).report().images == 8
+
+
+def test_what_is_discarded_is_gone_and_its_mark_with_it(collect: Collect, tmp_path: Path) -> None:
+    for index in range(2):
+        collect.keep(frame(scene(index)))
+        until(lambda index=index: collect.report().images == index + 1, "kept")  # type: ignore[misc]
+    second, first = [image.name for image in collect.images()]
+    collect.sort(first, True)
+    assert [image.stays for image in collect.images()] == [False, True]
+    assert collect.image(first)[:2] == b"\xff\xd8"
+    collect.sort(first, False)
+    assert [image.name for image in collect.images()] == [second]
+    assert len(list((tmp_path / "collected").iterdir())) == 1
+    with pytest.raises(InputMissingError, match="not in the collection any more"):
+        collect.sort(first, True)
+    with pytest.raises(InputMissingError, match="not in the collection any more"):
+        collect.image(first)
+
+
+def test_a_mark_without_its_image_is_swept(tmp_path: Path) -> None:
+    collection = a_collection(tmp_path)
+    collection.offer(frame(scene(1)), Why.ROUTINE, NOON)
+    (name,) = names_in(tmp_path)
+    collection.sort(name, True)
+    (tmp_path / str(name)).unlink()
+    assert a_collection(tmp_path).report().images == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 class PowerCut(BaseException):

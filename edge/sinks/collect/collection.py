@@ -11,6 +11,7 @@ import numpy as np
 import simplejpeg
 
 from edge.core.config import CollectConfig
+from edge.core.errors import InputMissingError
 from edge.core.types import Frame, Image
 from edge.sinks.collect.folder import Folder, Name
 from edge.sinks.collect.variety import Place, Variety, Why
@@ -111,6 +112,21 @@ class Collection:
         else:
             self._worked()
 
+    def sort(self, name: Name, stays: bool | None) -> None:
+        """A person's word on an image: it stays (True), goes (False), or is as any other (None).
+
+        Raises:
+            InputMissingError: it is not there any more.
+            OSError: the disk does not take it; nothing has changed.
+        """
+        if self._names.get(name.number) != name:
+            raise InputMissingError(f"{name}: is not in the collection any more")
+        if stays is False:
+            self._remove([name.number])
+            return
+        self._folder.keep(name, stays is True)
+        self._variety.keep(name.number, stays is True)
+
     def report(self, dropped: int = 0) -> CollectReport:
         """Everything up to now."""
         places = self._variety.places
@@ -129,7 +145,7 @@ class Collection:
 
     def _keep(self, seen: Features, name: Name, content: bytes) -> None:
         """Write what belongs there, then remove what it replaces: a fault loses nothing."""
-        twins = [twin.number for twin in self._variety.twins(seen)]
+        twins = self._twins(seen)
         self._variety.add(seen, Place(name.number, name.why, len(content)))
         surplus = self._variety.surplus(twins)
         if name.number in surplus:
@@ -147,14 +163,18 @@ class Collection:
 
     def _find(self, name: Name) -> None:
         """Take in a file of an earlier run; the later of two near-duplicates has to be better."""
-        content = self._folder.read(name)
+        content, stays = self._folder.read(name), self._folder.kept(name)
         seen = _features_of(content)
         self._names[name.number] = name
-        if seen is None or self._variety.repeats(seen, name.why):
+        if seen is None or (not stays and self._variety.repeats(seen, name.why)):
             self._remove([name.number])
             return
-        self._remove([twin.number for twin in self._variety.twins(seen)])
-        self._variety.add(seen, Place(name.number, name.why, len(content)))
+        self._remove(self._twins(seen))
+        self._variety.add(seen, Place(name.number, name.why, len(content), stays))
+
+    def _twins(self, seen: Features) -> list[int]:
+        """Near-duplicates that may go."""
+        return [twin.number for twin in self._variety.twins(seen) if not twin.stays]
 
     def _remove(self, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -16,6 +16,7 @@ from edge.sinks.collect.variety import Why
 _NAME = re.compile(r"(\d{8,})-(\d{8}T\d{6}Z)-(\w+)-([A-Za-z0-9_.-]+)\.jpg", re.ASCII)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 _UNFINISHED = ".part"
+_KEPT = ".kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,40 @@ class Folder:
         return []
 
     def sweep(self) -> None:
-        """Remove what a power cut left unfinished.
+        """Remove what a power cut left unfinished, and marks of images that are gone.
 
         Raises:
             OSError: it cannot be removed.
         """
-        for each in self._unfinished():
+        gone = (
+            mark for mark in self._marks() if not (self.path / mark.name[1 : -len(_KEPT)]).exists()
+        )
+        for each in (*self._unfinished(), *gone):
             each.unlink(missing_ok=True)
+
+    def kept(self, name: Name) -> bool:
+        """Whether somebody wants this image to stay."""
+        return self._mark(name).exists()
+
+    def keep(self, name: Name, stays: bool) -> None:
+        """Remember, beyond a power cut, whether somebody wants this image to stay.
+
+        Raises:
+            OSError: it cannot be written down.
+        """
+        if stays:
+            self._mark(name).touch()
+        else:
+            self._mark(name).unlink(missing_ok=True)
+        self._sync()
 
     def read(self, name: Name) -> bytes:
         """One file's content; raises ``OSError``."""
         return (self.path / str(name)).read_bytes()
+
+    def size(self, name: Name) -> int:
+        """Of one file, bytes; raises ``OSError``."""
+        return (self.path / str(name)).stat().st_size
 
     def write(self, name: Name, content: bytes) -> None:
         """A new file, on the disk when this returns.
@@ -108,6 +132,8 @@ class Folder:
     def remove(self, name: Name) -> None:
         """A file is gone; raises ``OSError`` when it is still there."""
         (self.path / str(name)).unlink(missing_ok=True)
+        if self.kept(name):
+            self._mark(name).unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
         """Room on its disk.
@@ -120,6 +146,13 @@ class Folder:
 
     def _unfinished(self) -> Iterator[Path]:
         return self.path.glob(f".*{_UNFINISHED}")
+
+    def _marks(self) -> Iterator[Path]:
+        return self.path.glob(f".*{_KEPT}")
+
+    def _mark(self, name: Name) -> Path:
+        """An empty file beside the image; hidden, so that no build takes it for one."""
+        return self.path / f".{name}{_KEPT}"
 
     def _sync(self) -> None:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

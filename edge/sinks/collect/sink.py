@@ -6,14 +6,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.core.config import CollectConfig
-from edge.core.errors import UnavailableError
+from edge.core.errors import InputMissingError, UnavailableError
 from edge.core.types import CameraStatus, Detections, Frame
 from edge.sinks.collect.collection import Collection, CollectReport
-from edge.sinks.collect.folder import Folder
+from edge.sinks.collect.folder import Folder, Name
 from edge.sinks.collect.variety import Why
 
 UNCERTAIN_MARGIN = 0.15
@@ -21,6 +24,7 @@ UNCERTAIN_MARGIN = 0.15
 UNCERTAIN_OFTENER = 4
 """Uncertain frames are considered this many times as often as others."""
 _MOST_WAITING = 2
+_SORT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +34,30 @@ class _Offer:
     frame: Frame
     why: Why
     at: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Word:
+    """A person's word on a collected image, and who waits for it to be done."""
+
+    name: Name
+    stays: bool | None
+    done: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """One collected image.
+
+    Attributes:
+        name: of its file.
+        stays: somebody wants it to stay.
+        size: of its file, bytes.
+    """
+
+    name: Name
+    stays: bool
+    size: int
 
 
 class Collect:
@@ -64,10 +92,12 @@ class Collect:
         self._considered: dict[tuple[str, Why], float] = {}
         self._changed = threading.Condition()
         self._waiting: deque[_Offer] = deque()
+        self._words: deque[_Word] = deque()
         self._closed = False
         self._dropped = 0
         self._error: Exception | None = None
-        self._collection = Collection(Folder(folder), settings)
+        self._folder = Folder(folder)
+        self._collection = Collection(self._folder, settings)
         self._report = self._collection.report()
         self._thread = threading.Thread(target=self._work, name="collect")
         self._thread.start()
@@ -103,6 +133,56 @@ class Collect:
             self._waiting.append(_Offer(own, why, self._wall()))
             self._changed.notify()
 
+    def images(self) -> list[Collected]:
+        """What is there now, newest first.
+
+        Raises:
+            UnavailableError: the folder cannot be read.
+        """
+        try:
+            names = self._folder.names()
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._folder.path}: cannot be read: {error.strerror}"
+            ) from error
+        found = []
+        for name in reversed(names):
+            with suppress(OSError):  # it went meanwhile
+                found.append(Collected(name, self._folder.kept(name), self._folder.size(name)))
+        return found
+
+    def image(self, name: Name) -> bytes:
+        """One image's file.
+
+        Raises:
+            InputMissingError: it is not there any more.
+            UnavailableError: it cannot be read.
+        """
+        try:
+            return self._folder.read(name)
+        except FileNotFoundError as error:
+            raise InputMissingError(f"{name}: is not in the collection any more") from error
+        except OSError as error:
+            raise UnavailableError(f"{name}: cannot be read: {error.strerror}") from error
+
+    def sort(self, name: Name, stays: bool | None) -> None:
+        """A person's word: it stays (True), goes (False), or is as any other (None). Waits for it.
+
+        Raises:
+            InputMissingError: it is not there any more.
+            UnavailableError: the disk does not take it, or does not answer.
+        """
+        word = _Word(name, stays, Future())
+        with self._changed:
+            if self._closed or self._error is not None:
+                raise UnavailableError("no frames are collected any more. Restart the service")
+            self._words.append(word)
+            self._changed.notify()
+        try:
+            word.done.result(_SORT_TIMEOUT_S)
+        except (OSError, FutureTimeoutError) as error:
+            raise UnavailableError(f"{name}: the disk does not take it: {error}") from error
+
     def camera_changed(self, status: CameraStatus) -> None:
         """Only frames of live cameras are offered; nothing to do."""
 
@@ -121,13 +201,27 @@ class Collect:
         try:
             self._collection.resume(stopped=lambda: self._closed)
             self._report = self._collection.report()
-            while (offer := self._take()) is not None:
-                self._collection.offer(offer.frame, offer.why, offer.at)
+            while (task := self._take()) is not None:
+                if isinstance(task, _Word):
+                    self._heed(task)
+                else:
+                    self._collection.offer(task.frame, task.why, task.at)
+                del task
                 self._report = self._collection.report()
         except Exception as error:
             self._error = error
 
-    def _take(self) -> _Offer | None:
+    def _heed(self, word: _Word) -> None:
+        try:
+            self._collection.sort(word.name, word.stays)
+        except (InputMissingError, OSError) as error:
+            word.done.set_exception(error)
+        else:
+            word.done.set_result(None)
+
+    def _take(self) -> _Offer | _Word | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._changed.wait_for(lambda: self._words or self._waiting or self._closed)
+            if self._words:
+                return self._words.popleft()
             return self._waiting.popleft() if self._waiting else None

@@ -7,7 +7,7 @@ needs it. Who has more than that share gives way.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -45,11 +45,13 @@ class Place:
         number: counts every image that was ever considered; orders them in time.
         why: it is kept.
         size: of its file, bytes.
+        stays: somebody wants it: it goes last, and no other takes its place.
     """
 
     number: int
     why: Why
     size: int
+    stays: bool = False
 
 
 class Variety:
@@ -79,7 +81,7 @@ class Variety:
 
     def repeats(self, image: Features, why: Why) -> bool:
         """Whether an image like this is there already, for as good a reason."""
-        return any(_rank(twin.why) >= _rank(why) for twin in self.twins(image))
+        return any(twin.stays or _rank(twin.why) >= _rank(why) for twin in self.twins(image))
 
     def twins(self, image: Features) -> tuple[Place, ...]:
         """The kept images that this one is a near-duplicate of."""
@@ -102,6 +104,13 @@ class Variety:
         self._thumbnails, self._light = self._thumbnails[stay], self._light[stay]
         self._places = [self._places[k] for k in stay]
 
+    def keep(self, number: int, stays: bool) -> None:
+        """Somebody wants an image, or does not any more."""
+        self._places = [
+            replace(place, stays=stays) if place.number == number else place
+            for place in self._places
+        ]
+
     def surplus(self, leaving: Collection[int] = ()) -> tuple[int, ...]:
         """Numbers of the images that have to go for the budget to hold, one after the other.
 
@@ -123,11 +132,17 @@ class Variety:
         return len(stay) > self._most or size > self._limit_bytes
 
     def _least_worth(self, stay: NDArray[np.intp]) -> int:
-        """Index of the image that adds least, among those whose reason is beyond its share."""
+        """Index of the image that adds least, among those whose reason is beyond its share.
+
+        One that somebody wants is taken only when there is no other.
+        """
         ranks = np.array([_rank(self._places[k].why) for k in stay])
         granted = np.array([SHARES[why] for why in RANKS]) * len(stay)
         over = np.bincount(ranks, minlength=len(RANKS)) > granted
-        asked = over[ranks] if over.any() else np.ones(len(stay), np.bool_)
+        free = np.array([not self._places[k].stays for k in stay])
+        if not free.any():
+            free[:] = True
+        asked = free & over[ranks] if (free & over[ranks]).any() else free
         return int(stay[np.where(asked, self._worth(stay), np.inf).argmin()])
 
     def _worth(self, stay: NDArray[np.intp]) -> NDArray[np.float32]:
