@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.core.errors import UnavailableError
+from edge.core.hour import Hour
 from edge.host.database import Database, Statement
 
 KEPT_ACTS = 5000
@@ -65,32 +66,6 @@ class RulesVersion:
     at: float
     who: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """What one camera saw within one hour. Frames, not parts: one part is in many frames.
-
-    Attributes:
-        hour: seconds since 1970 in UTC at which it begins.
-        camera: its name.
-        frames: that were inspected.
-        dropped: frames that the camera produced and nobody inspected.
-        ok, ng: verdicts; none while the camera has no rules.
-        unknown: verdicts, and frames never inspected while the camera has rules.
-        blind_s: time in which the camera was not live, seconds.
-        detections: boxes by label.
-    """
-
-    hour: int
-    camera: str
-    frames: int = 0
-    dropped: int = 0
-    ok: int = 0
-    ng: int = 0
-    unknown: int = 0
-    blind_s: float = 0.0
-    detections: Mapping[str, int] = field(default_factory=dict)
 
 
 class Ledger:
@@ -181,7 +156,10 @@ class Ledger:
         rows = self._database.read(
             f"SELECT * FROM hours WHERE hour >= {since:d} ORDER BY hour, camera"
         )
-        return [Hour(*row, found.get((row[0], row[1]), {})) for row in rows]
+        named = (dict(zip(_FIGURES, row, strict=True)) for row in rows)
+        return [
+            Hour(**row, detections=found.get((row["hour"], row["camera"]), {})) for row in named
+        ]
 
     def _written(
         self, what: str, who: str | None, why: str | None
@@ -202,12 +180,10 @@ class Ledger:
             )
 
 
+_FIGURES = ("hour", "camera", "frames", "dropped", "ok", "ng", "unknown", "blind_s")
 _ADD_HOUR = (
     "INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hour, camera) DO UPDATE SET "
-    + ", ".join(
-        f"{name} = {name} + excluded.{name}"
-        for name in ("frames", "dropped", "ok", "ng", "unknown", "blind_s")
-    )
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _FIGURES[2:])
 )
 _ADD_FOUND = (
     "INSERT INTO found VALUES (?, ?, ?, ?) ON CONFLICT (hour, camera, label) "

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge.core.errors import UnavailableError
+from edge.core.hour import Hour
 from edge.host import ledger as ledger_module
-from edge.host.ledger import Happening, Hour, Ledger, RulesVersion
+from edge.host.ledger import Happening, Ledger, RulesVersion
 from tests.host.disks import ext4, why_no_disk
 
 NOON = 1_790_000_000.0
