@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from edge.core.build import Precision
 from edge.core.config import DetectConfig
-from edge.core.errors import UnavailableError
+from edge.core.errors import DataError, UnavailableError
 from edge.core.types import Detections, Frame, Size
 from edge.engine.cuda import CudaContext, first_gpu
 from edge.engine.cuda_graph import GraphDriver
 from edge.engine.gpu_frames import CameraBlocks, PinnedPools
-from edge.engine.gpu_slot import Slot, SlotParts
+from edge.engine.gpu_slot import Slot, SlotParts, batch_sizes, kind_of
 from edge.engine.gpu_timing import Timed, repeated_s, stages_ms
 from edge.engine.tensorrt_plan import TensorRtPlan
 from edge.vision.letterbox import BORDER
@@ -41,13 +41,16 @@ class GpuOptions:
 
 
 class GpuDetector:
-    """A ``Detector`` from a plan and its kernels: agrees with ``CpuDetector``, and is faster.
+    """A ``Pipeline`` from a plan and its kernels: agrees with ``CpuDetector``, and is faster.
 
     ``detector(frame)`` is one frame at a time. For the full rate keep it busy::
 
         if not detector.free:
             detections = detector.collect()   # of the oldest frame
         detector.submit(frame)
+
+    With a plan for several images, frames gather to a batch. It starts when it is full, or when
+    somebody wants to collect one of its frames; the rest is padding.
 
     One thread at a time may call it. A plan is executable code: give it only one whose bundle was
     verified.
@@ -56,6 +59,7 @@ class GpuDetector:
         description: runtime, precision and GPU, for people.
         labels: class names, by class id.
         input_size: of the model's input, model pixels.
+        batch: images that the network takes at once, at most.
     """
 
     def __init__(  # noqa: PLR0913 - a plan with all that belongs to it
@@ -72,7 +76,7 @@ class GpuDetector:
         """Load the network and the kernels, and reserve memory.
 
         Args:
-            plan: of TensorRT, one image a batch.
+            plan: of TensorRT.
             kernels: from :func:`edge.engine.kernels.compile_kernels`, for this GPU.
             labels: class names, by class id.
             precision: of the plan, for people.
@@ -94,7 +98,9 @@ class GpuDetector:
         self._mapped = self._context.integrated if options.mapped is None else options.mapped
         self._blocks = CameraBlocks(self._context, pools or PinnedPools(), mapped=self._mapped)
         self._idle: deque[Slot] = deque()
-        self._waiting: deque[Slot] = deque()
+        self._running: deque[Slot] = deque()
+        self._gathered: list[Frame] = []
+        self._results: deque[Detections | str] = deque()
         try:
             with self._context.current():
                 self._plan = TensorRtPlan(plan, labels)
@@ -103,6 +109,7 @@ class GpuDetector:
                     self._slots.append(Slot(parts))
             self.description = f"{self._plan.name} {precision.value}, {first_gpu().name}"
             self.input_size = self._plan.input_size
+            self.batch = self._plan.most
         except BaseException:
             self.close()
             raise
@@ -111,12 +118,13 @@ class GpuDetector:
     @property
     def free(self) -> int:
         """How many frames ``submit`` takes before the next ``collect``."""
-        return len(self._idle)
+        return len(self._idle) * self.batch - len(self._gathered)
 
     @property
     def in_flight(self) -> int:
         """How many frames ``collect`` still has to give."""
-        return len(self._waiting)
+        running = sum(slot.images for slot in self._running)
+        return len(self._results) + running + len(self._gathered)
 
     def __call__(self, frame: Frame) -> Detections:
         """What is in this frame; none may be in flight.
@@ -125,8 +133,8 @@ class GpuDetector:
             DataError: the network's output is not one; the frame was not inspected.
             UnavailableError: the GPU failed, for good.
         """
-        if self._waiting:
-            raise ValueError(f"{len(self._waiting)} frames are in flight: collect() them first")
+        if self.in_flight:
+            raise ValueError(f"{self.in_flight} frames are in flight: collect() them first")
         self.submit(frame)
         return self.collect()
 
@@ -139,13 +147,12 @@ class GpuDetector:
         """
         if self._plan is None:
             raise ValueError("the detector is closed")
-        if not self._idle:
-            raise ValueError("every slot has a frame: collect() one first")
-        slot = self._idle[0]
-        with self._working():
-            self._blocks.meet(frame, self._settle)
-            slot.begin(frame, self._blocks.pinned)
-        self._waiting.append(self._idle.popleft())
+        if not self.free:
+            raise ValueError("every slot has its frames: collect() one first")
+        kind_of(frame)  # or it is refused now, and not the whole batch with it
+        self._gathered.append(frame)
+        if len(self._gathered) == self.batch:
+            self._start()
 
     def collect(self) -> Detections:
         """Wait for the oldest frame's detections.
@@ -155,12 +162,14 @@ class GpuDetector:
                 inspected.
             UnavailableError: the GPU failed, for good.
         """
-        if not self._waiting:
+        if not self.in_flight:
             raise ValueError("no frame is in flight: submit() one first")
-        slot = self._waiting.popleft()
-        self._idle.append(slot)
-        with self._working():
-            return slot.finish()
+        if not self._results:
+            self._finish()
+        found = self._results.popleft()
+        if isinstance(found, str):
+            raise DataError(found)
+        return found
 
     def prepare(self, size: Size) -> None:
         """Get every slot ready for BGR frames of this size, so that the first one does not wait.
@@ -170,40 +179,56 @@ class GpuDetector:
             UnavailableError: the GPU failed, for good.
         """
         blank = Frame(np.full((size.height, size.width, 3), BORDER, np.uint8), 0, 0.0)
-        while self.free:
-            self.submit(blank)
-        while self.in_flight:
-            self.collect()
+        for images in batch_sizes(self.batch):
+            for _ in range(len(self._idle)):
+                for _ in range(images):
+                    self.submit(blank)
+                if self._gathered:
+                    self._start()
+            while self.in_flight:
+                self.collect()
 
-    def stages_ms(self, frame: Frame, times: int = 50) -> dict[str, float]:
-        """How long each stage of such a frame takes on the GPU, median; no frame is in flight.
+    def stages_ms(self, frames: Sequence[Frame], times: int = 50) -> dict[str, float]:
+        """How long each stage of a batch takes on the GPU, median; no frame is in flight.
+
+        Args:
+            frames: a batch of them, or fewer.
+            times: how often it is measured.
 
         Raises:
             UnavailableError: the GPU failed, for good.
         """
-        self(frame)
-        slot = self._idle[-1]  # which had it: the others may not know its kind
+        for frame in frames:
+            self.submit(frame)
+        while self.in_flight:
+            self.collect()
+        slot = self._idle[-1]  # which had them: the others may not know their kinds
         with self._working():
-            return stages_ms(self._timed(slot), slot.stages(frame, self._blocks.pinned), times)
+            return stages_ms(self._timed(slot), slot.stages(frames, self._blocks.pinned), times)
 
-    def engine_only_s(self, times: int) -> float:
+    def engine_only_s(self, times: int, images: int = 1) -> float:
         """Seconds for so many runs of the network alone, back to back in one stream.
 
-        Call it after a frame, and while none is in flight: it runs on what is in the input tensor.
+        Call it after a frame, and while none is in flight: it runs on what is in the input.
+
+        Args:
+            times: how many runs.
+            images: in each.
 
         Raises:
             UnavailableError: the GPU failed, for good.
         """
         slot = self._idle[-1]
         with self._working():
-            return repeated_s(self._timed(slot), slot.enqueue, times)
+            slot.enqueue(images)  # TensorRT wants that before it is captured
+            return repeated_s(self._timed(slot), lambda: slot.enqueue(images), times)
 
     def close(self) -> None:
         """Wait for what runs; release the GPU. Safe to call twice."""
         if self._plan is not None:
             with self._context.current():
-                self._idle.clear()
-                self._waiting.clear()
+                for frames in (self._idle, self._running, self._gathered, self._results):
+                    frames.clear()
                 while self._slots:  # the last one takes the kernels along: not after the context
                     self._slots.pop().close()
                 with suppress(UnavailableError):  # of a GPU that failed before
@@ -227,8 +252,24 @@ class GpuDetector:
             blocking=self._context.integrated if options.blocking is None else options.blocking,
         )
 
+    def _start(self) -> None:
+        slot, frames, self._gathered = self._idle[0], self._gathered, []
+        with self._working():
+            for frame in frames:
+                self._blocks.meet(frame, self._settle)
+            slot.begin(frames, self._blocks.pinned)
+        self._running.append(self._idle.popleft())
+
+    def _finish(self) -> None:
+        if not self._running:
+            self._start()
+        slot = self._running.popleft()
+        self._idle.append(slot)
+        with self._working():
+            self._results.extend(slot.finish())
+
     def _settle(self) -> None:
-        for slot in self._waiting:
+        for slot in self._running:
             slot.stream.synchronize()
 
     def _timed(self, slot: Slot) -> Timed:

@@ -48,6 +48,7 @@ class BuildRequest:
         optimisation_level: 0 to 5; 0 builds in half a minute, 3 is TensorRT's default.
         timing_folder: where layer timings are kept between builds, a file a machine and version.
         dla_core: run on this Deep Learning Accelerator where possible; None: on the GPU.
+        batch: images at once, at most; the graph leaves its batch open for more than one.
         own_tactics: only TensorRT's own kernels, as TensorRT 10 does by itself: cuBLAS and cuDNN
             would be loaded too, into memory that a small Jetson lacks.
         modules: names under which TensorRT is looked for.
@@ -64,6 +65,7 @@ class BuildRequest:
     optimisation_level: int = 3
     timing_folder: Path | None = None
     dla_core: int | None = None
+    batch: int = 1
     own_tactics: bool = True
     modules: tuple[str, ...] = MODULES
 
@@ -205,14 +207,17 @@ def _configured(trt: TensorRt, builder: Any, request: BuildRequest) -> Any:
 def _fix_shape(
     trt: TensorRt, builder: Any, config: Any, model: Model, request: BuildRequest
 ) -> None:
-    """A graph that leaves its input's size open is built for one image of one size."""
-    shape = _input_shape(model)
+    """A graph that leaves its input's shape open is built for one size, and up to a full batch."""
+    one = _input_shape(model)
+    full = (request.batch, *one[1:])
     profile = builder.create_optimization_profile()
-    profile.set_shape(model.input_name, shape, shape, shape)
+    profile.set_shape(model.input_name, one, full, full)
     config.add_optimization_profile(profile)
     trt.share_profiles(config)
-    if request.calibrator is not None:
-        config.set_calibration_profile(profile)
+    if request.calibrator is not None:  # which is fed one image at a time
+        single = builder.create_optimization_profile()
+        single.set_shape(model.input_name, one, one, one)
+        config.set_calibration_profile(single)
 
 
 def _input_shape(model: Model) -> tuple[int, int, int, int]:

@@ -14,16 +14,17 @@ _OF_MEMORY = ("out of memory", "outofmemory", "allocat")  # in TensorRT's messag
 
 
 class TensorRtPlan:
-    """The network of a plan: one image in, the head of YOLOv8 out. Make it while CUDA is current.
+    """The network of a plan: images in, the head of YOLOv8 out. Make it while CUDA is current.
 
     A plan is executable code: give it only one whose bundle was verified.
 
     Attributes:
         name: of the runtime, for people.
-        input_shape: (1, 3, H, W).
+        input_shape: (1, 3, H, W), of one image.
+        most: images that it takes at once.
         input_type: float32 or float16.
         input_size: model pixels.
-        head_shape: (1, 4 + classes, anchors); float32.
+        head_shape: (1, 4 + classes, anchors), of one image; float32.
     """
 
     def __init__(self, plan: bytes, labels: tuple[str, ...]) -> None:
@@ -45,13 +46,18 @@ class TensorRtPlan:
             self.close()
             raise
 
-    def execution(self, input_address: int, head_address: int) -> Execution:
-        """A context that reads the tensor and writes the head at these addresses of the GPU.
+    def execution(self, input_address: int, head_address: int, images: int = 1) -> Execution:
+        """A context that reads the tensors and writes the heads at these addresses of the GPU.
+
+        Args:
+            input_address: of the first image's tensor; the others follow it.
+            head_address: of the first image's head.
+            images: at once, at most ``most``.
 
         Raises:
             UnavailableError: there is too little memory.
         """
-        context = self._context()
+        context = self._context(images)
         context.set_tensor_address(self._input, input_address)
         context.set_tensor_address(self._head, head_address)
         return Execution(context, self)
@@ -75,7 +81,7 @@ class TensorRtPlan:
         if self._engine is None:
             raise self._refusal()
         self._input, self._head = self._tensor_names()
-        self.input_shape = self._fixed_input_shape()
+        self.input_shape, self.most = self._fixed_input_shape()
         self.input_size = Size(self.input_shape[3], self.input_shape[2])
         self.head_shape = self._fixed_head_shape()
         if self.head_shape[1] != 4 + len(labels):
@@ -84,7 +90,7 @@ class TensorRtPlan:
                 f"{len(labels)}"
             )
 
-    def _context(self) -> Any:
+    def _context(self, images: int = 1) -> Any:
         context = self._engine.create_execution_context()
         if context is None:
             raise UnavailableError(
@@ -92,11 +98,11 @@ class TensorRtPlan:
                 "Is there enough GPU memory?"
             )
         if -1 in tuple(self._engine.get_tensor_shape(self._input)):
-            self._fix_shape(context)
+            self._fix_shape(context, images)
         return context
 
-    def _fix_shape(self, context: Any) -> None:
-        if not context.set_input_shape(self._input, self.input_shape):
+    def _fix_shape(self, context: Any, images: int) -> None:
+        if not context.set_input_shape(self._input, (images, *self.input_shape[1:])):
             # TensorRT 8 lends the profile of an open size to one context, unless built otherwise.
             raise UnavailableError(
                 f"{self.name} cannot prepare the engine once more: {self._log.last()}. Build it "
@@ -112,11 +118,12 @@ class TensorRtPlan:
             )
         return DataError(f"{self.name} refuses the engine: {reason}")
 
-    def _fixed_input_shape(self) -> tuple[int, ...]:
+    def _fixed_input_shape(self) -> tuple[tuple[int, ...], int]:
+        """Of one image, and how many at once."""
         shape = tuple(self._engine.get_tensor_shape(self._input))
         if -1 in shape:  # built for one size: that of its only profile
-            shape = tuple(self._engine.get_tensor_profile_shape(self._input, 0)[1])
-        return shape
+            shape = tuple(self._engine.get_tensor_profile_shape(self._input, 0)[2])
+        return (1, *shape[1:]), shape[0]
 
     def _fixed_head_shape(self) -> tuple[int, ...]:
         shape = tuple(self._engine.get_tensor_shape(self._head))

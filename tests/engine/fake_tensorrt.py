@@ -22,6 +22,8 @@ from tests.engine import fake_pycuda, kernel_mirror
 __version__ = "8.6.0"
 asked_to: list[Any] = []
 """Flags and settings of the last builder's config, for tests."""
+most_images = 1
+"""Of the profile that engines of an open size were built with."""
 shares_profiles = True
 """Engines were built so that all their contexts may use the one profile."""
 
@@ -234,7 +236,7 @@ class _Engine:
         return [side if isinstance(side, int) else -1 for side in shape]
 
     def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
-        return [(1, 3, 64, 96)] * 3
+        return [(1, 3, 64, 96), (most_images, 3, 64, 96), (most_images, 3, 64, 96)]
 
     def create_execution_context(self) -> _Context:
         context = _Context(self)
@@ -266,7 +268,7 @@ class _Context:
 
     def get_tensor_shape(self, name: str) -> list[int]:
         shape = self._engine.get_tensor_shape(name)
-        return [1, *shape[1:]] if self._shape else shape
+        return [self._shape[0], *shape[1:]] if self._shape else shape
 
     def set_tensor_address(self, name: str, address: int) -> None:
         self._addresses[name] = address

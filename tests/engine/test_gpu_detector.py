@@ -22,7 +22,7 @@ from edge.core.types import Detections, Frame, Size
 from edge.detect import CpuDetector
 from edge.engine.gpu_detector import GpuDetector, GpuOptions
 from edge.engine.gpu_frames import PinnedPools
-from edge.engine.gpu_slot import MOST_KINDS
+from edge.engine.gpu_slot import MOST_KINDS, batch_sizes
 from edge.engine.tensorrt_engine import TensorRtEngine
 from tests.engine import fake_pycuda, fake_tensorrt
 from tests.engine.models import colour_model, constant_model
@@ -144,7 +144,7 @@ def test_more_frames_than_slots_and_results_of_nothing_are_refused() -> None:
         with pytest.raises(ValueError, match="1 frames are in flight"):
             detector(painted(2))
         detector.submit(painted(3))
-        with pytest.raises(ValueError, match="every slot has a frame"):
+        with pytest.raises(ValueError, match="every slot has its frames"):
             detector.submit(painted(4))
         assert [level_of(detector.collect()) for _ in range(2)] == [1, 3]
 
@@ -278,7 +278,7 @@ def test_a_network_that_cannot_be_captured_runs_without_a_graph(
         assert [level_of(detector(painted(level))) for level in (9, 8, 7)] == [9, 8, 7]
         assert said in caplog.text
         assert len(caplog.records) == 2  # once a slot
-        assert len(detector.stages_ms(painted(6), times=2)) == 5
+        assert len(detector.stages_ms([painted(6)], times=2)) == 5
         assert detector.engine_only_s(2) == 0.00025
 
 
@@ -289,6 +289,78 @@ def test_a_network_of_open_size_runs_in_every_slot() -> None:
         for frame in frames:
             detector.submit(frame)
         assert [level_of(detector.collect()) for _ in frames] == [5, 6, 7]
+
+
+@pytest.fixture
+def four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans of an open size were built for up to four images."""
+    monkeypatch.setattr(fake_tensorrt, "most_images", 4)
+
+
+@pytest.mark.usefixtures("four")
+@pytest.mark.parametrize("integrated", [True, False], ids=["Jetson", "graphics card"])
+@pytest.mark.parametrize("graphs", [True, False], ids=["graphs", "single launches"])
+def test_a_batch_of_any_mixture_is_answered_as_the_cpu_answers_each_frame(
+    gpu: fake_pycuda.Driver, graphs: bool, integrated: bool
+) -> None:
+    gpu.integrated = integrated
+    sizes = [Size(96, 64), Size(200, 30), Size(10, 90), Size(50, 50)]
+    engine = TensorRtEngine(
+        colour_model().SerializeToString(), labels=COLOURS, precision=Precision.FP16
+    )
+    with closing(engine), closing(opened(open_model(), graphs=graphs)) as detector:
+        assert (detector.batch, detector.free) == (4, 8)
+        reference = CpuDetector(engine, FOUND_ALL)
+        for images in (4, 1, 3, 2, 8, 7, 5, 6):
+            kinds: list[Any] = ["bgr", "nv12"]
+            frames = [noise(sizes[n % 4], n, kinds[n // 4 % 2]) for n in range(images)]
+            for frame in frames:
+                detector.submit(frame)
+            assert (detector.in_flight, detector.free) == (images, 8 - images)
+            for frame in frames:
+                assert_equal(detector.collect(), reference(frame))
+
+
+@pytest.mark.usefixtures("four")
+def test_batches_are_captured_once_for_each_size_and_prepared_before_the_first_frame(
+    gpu: fake_pycuda.Driver,
+) -> None:
+    with closing(opened(open_model(), slots=2)) as detector:
+        detector.prepare(Size(96, 64))
+        assert gpu.captured == 2 * 3  # slots, and batches of 1, 2 and 4
+        for images in (1, 2, 3, 4, 8, 5):
+            for level in range(images):
+                detector.submit(painted(level, Size(12 * level + 12, 8 * level + 8)))
+            assert [level_of(detector.collect()) for _ in range(images)] == list(range(images))
+        assert gpu.captured == 2 * 3
+
+
+@pytest.mark.usefixtures("gpu", "four")
+def test_an_output_that_is_none_condemns_no_other_frame_of_its_batch() -> None:
+    model = open_model()
+    (zero,) = (node for node in model.graph.node if node.output[0] == "zero")
+    zero.op_type, zero.input[:] = "Div", ["grey", "grey"]
+    (added,) = (node for node in model.graph.node if node.output[0] == "every_boxes")
+    added.op_type = "Mul"
+    odd = Frame(np.zeros((6, 5), np.uint8), 0, 0.0, "gate", "nv12")
+    with closing(opened(model)) as detector:
+        for level in (50, 0, 70):
+            detector.submit(painted(level))
+        with pytest.raises(DataError, match="even width"):
+            detector.submit(odd)
+        assert level_of(detector.collect()) == 50
+        with pytest.raises(DataError, match="NaN"):
+            detector.collect()
+        assert level_of(detector.collect()) == 70
+        assert (detector.in_flight, detector.free) == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"),
+    [(1, (1,)), (2, (1, 2)), (4, (1, 2, 4)), (6, (1, 2, 4, 6)), (8, (1, 2, 4, 8))],
+)
+def test_batches_are_padded_to_a_few_sizes(most: int, sizes: tuple[int, ...]) -> None:
+    assert batch_sizes(most) == sizes
 
 
 @pytest.mark.usefixtures("gpu")
@@ -452,7 +524,7 @@ def test_another_thread_may_use_it() -> None:
 @pytest.mark.usefixtures("gpu")
 def test_every_stage_is_timed_and_detecting_goes_on(graphs: bool) -> None:
     with closing(opened(graphs=graphs)) as detector:
-        stages = detector.stages_ms(painted(3), times=3)
+        stages = detector.stages_ms([painted(3)], times=3)
         names = ["copy in", "preprocess", "engine", "postprocess", "copy out"]
         assert list(stages) == names
         assert set(stages.values()) == {0.25}
@@ -464,5 +536,5 @@ def test_every_stage_is_timed_and_detecting_goes_on(graphs: bool) -> None:
 def test_a_kind_of_frame_that_only_one_slot_had_is_timed_in_that_one() -> None:
     with closing(opened(slots=2)) as detector:
         detector(painted(3))
-        assert len(detector.stages_ms(painted(3, Size(20, 10)), times=2)) == 5
+        assert len(detector.stages_ms([painted(3, Size(20, 10))], times=2)) == 5
         assert detector.engine_only_s(2) == 0.00025
