@@ -48,6 +48,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def wait_for_colour(page: Page, at: tuple[float, float], colour: tuple[int, int, int]) -> None:
+    page.locator("canvas").first.wait_for()
     page.wait_for_function(
         f"([at, want]) => ({PIXEL})(at).every((value, i) => Math.abs(value - want[i]) < 25)",
         arg=[at, colour],
@@ -115,6 +116,8 @@ def test_boxes_and_labels_are_switched_by_keyboard(page: Page, view: LiveView) -
         wait_for_colour(page, edge, SCRATCH)
         wait_for_colour(page, label, SCRATCH)
         page.get_by_role("button", name="Labels").press("Enter")
+        wait_for_colour(page, label, SCRATCH)  # the score still stands there
+        page.get_by_role("button", name="Scores").press("Enter")
         wait_for_colour(page, label, PLAIN)
         wait_for_colour(page, edge, SCRATCH)
         page.get_by_role("button", name="Boxes").press("Space")
