@@ -7,7 +7,6 @@ would save that, but OpenCV's way back assumes BT.601. They are copied once, int
 
 from __future__ import annotations
 
-import socket
 import time
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
+from edge.camera.reach import resolve
 from edge.camera.slots import Offer, SlotWriter, serve
 
 
@@ -22,26 +22,15 @@ class NoVideoError(Exception):
     """The camera has no video stream."""
 
 
-class HostUnknownError(Exception):
-    """The camera's host name has no address."""
-
-
 def capture(job: dict[str, Any], writer: SlotWriter) -> None:
     """Offer every good frame of the job's first video stream, until it ends."""
     if job.get("host"):
-        _resolve(job["host"])
+        resolve(job["host"])
     with av.open(job["url"], format=job["format"], options=job["options"]) as container:
         if not container.streams.video:
             raise NoVideoError("no video stream")
         writer.opened()
         _offer_all(container, writer)
-
-
-def _resolve(host: str) -> None:
-    try:
-        socket.getaddrinfo(host, None)
-    except socket.gaierror as error:
-        raise HostUnknownError(error.strerror) from error
 
 
 def _offer_all(container: Any, writer: SlotWriter) -> None:

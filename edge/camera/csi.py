@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-
-import numpy as np
 
 from edge.camera.child import Capture, ChildCamera
+from edge.camera.gstreamer import CHILD, SINK, bgr_from_nv12, missing_library, python_with_gi
 from edge.camera.uri import CameraUri
 from edge.core.clock import Clock
-from edge.core.errors import CameraError, ConfigError, EdgeError, MissingLibraryError
-from edge.core.types import Image, Size
+from edge.core.errors import CameraError, ConfigError, EdgeError
+from edge.core.types import Size
 
 OPEN_S = 8.0
 """Longest wait for the first frame: the camera daemon may have to start. Seconds."""
-SYSTEM_PYTHON = "/usr/bin/python3"
 
 ARGUS = (
     "nvarguscamerasrc sensor-id={sensor} ! "
@@ -26,12 +21,7 @@ ARGUS = (
     "nvvidconv"
 )
 """The Jetson's source: its image processor makes NV12, ``nvvidconv`` brings it to system memory."""
-
-_SINK = (
-    "video/x-raw,format=NV12 ! "
-    "appsink name=sink emit-signals=true sync=false max-buffers=1 drop=true"
-)
-_INSTALL_GI = "sudo apt install python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0"
+_REMEDY = "CSI cameras work on a Jetson; there: sudo apt install nvidia-l4t-gstreamer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +67,7 @@ def pipeline(settings: CsiSettings, source: str = ARGUS) -> str:
         height=settings.size.height,
         rate=settings.frame_rate_hz,
     )
-    return f"{head} ! {_SINK}"
+    return f"{head} ! {SINK}"
 
 
 def open_csi(
@@ -92,34 +82,10 @@ def open_csi(
     job = {"pipeline": pipeline(CsiSettings.from_uri(uri), source)}
 
     def explain(kind: str, text: str) -> EdgeError:
-        if kind == "MissingElementError":
-            return MissingLibraryError(
-                f"{uri.public}: GStreamer lacks an element ({text}). CSI cameras work on a Jetson; "
-                "there: sudo apt install nvidia-l4t-gstreamer"
-            )
-        if kind in ("ImportError", "ModuleNotFoundError", "ValueError"):
-            return MissingLibraryError(f"{uri.public}: {text}. Run: {_INSTALL_GI}")
-        return CameraError(
+        return missing_library(uri, kind, text, _REMEDY) or CameraError(
             f"{uri.public}: {uri.scrub(text)}. Check the ribbon cable and the connector's number, "
             "then run: sudo systemctl restart nvargus-daemon"
         )
 
-    capture = Capture(
-        "edge.camera.gst_child", job, explain, _python_with_gi(), "nv12", _bgr_from_nv12
-    )
+    capture = Capture(CHILD, job, explain, python_with_gi(), "nv12", bgr_from_nv12)
     return ChildCamera(name, uri, capture, stall_s=stall_s, open_s=OPEN_S, clock=clock)
-
-
-def _python_with_gi() -> str:
-    if find_spec("gi") is not None:
-        return sys.executable
-    if Path(SYSTEM_PYTHON).exists():
-        return SYSTEM_PYTHON
-    raise MissingLibraryError(f"no Python with GStreamer's bindings here. Run: {_INSTALL_GI}")
-
-
-def _bgr_from_nv12(image: Image) -> Image:
-    """uint8 (H * 3 / 2, W) NV12, BT.601 in video range, to uint8 (H, W, 3)."""
-    import cv2
-
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_YUV2BGR_NV12), np.uint8)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from edge.camera.child import ChildCamera
-from edge.camera.csi import ARGUS, SYSTEM_PYTHON, CsiSettings, open_csi, pipeline
+from edge.camera.csi import ARGUS, CsiSettings, open_csi, pipeline
+from edge.camera.gstreamer import SYSTEM_PYTHON
 from edge.camera.uri import CameraUri
 from edge.core.clock import MonotonicClock
 from edge.core.errors import CameraError, ConfigError, MissingLibraryError
@@ -88,11 +89,11 @@ def test_gstreamer_can_read_the_pipeline_up_to_nvidias_elements() -> None:
     }.items():
         assert element in text
         text = text.replace(element, standing_in)
-    parse = (
+    code = (
         "import sys, gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst; "
         "Gst.init(None); Gst.parse_launch(sys.argv[1])"
     )
-    subprocess.run([SYSTEM_PYTHON, "-c", parse, text], check=True, capture_output=True)
+    subprocess.run([SYSTEM_PYTHON, "-c", code, text], check=True, capture_output=True)
 
 
 def test_the_uri_becomes_the_jetsons_pipeline() -> None:

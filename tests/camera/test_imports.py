@@ -18,6 +18,7 @@ BLOCK = "import sys; sys.modules.update(dict.fromkeys({names!r}.split())); "
         ("edge.camera.rtsp", "av gi cv2 pydantic PIL simplejpeg"),
         ("edge.camera.csi", "av gi cv2 pydantic PIL simplejpeg"),
         ("edge.camera.gst_child", "av gi cv2 numpy pydantic PIL simplejpeg"),
+        ("edge.camera.gstreamer", "av gi cv2 pydantic PIL simplejpeg"),
     ],
 )
 def test_a_module_needs_only_its_own_libraries(module: str, blocked: str) -> None:

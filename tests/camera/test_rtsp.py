@@ -1,4 +1,8 @@
-"""Against a real RTSP server: GStreamer's, in a process of its own."""
+"""Against a real RTSP server: GStreamer's, in a process of its own.
+
+Decoding by hardware is the Jetson's whole way but for NVIDIA's two elements, in whose place
+software decodes and converts.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +16,33 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge.camera import open_camera, open_feed
+from edge.camera import open_feed
 from edge.camera.child import ChildCamera
-from edge.camera.rtsp import open_rtsp
+from edge.camera.rtsp import JETSON, open_rtsp
 from edge.camera.uri import CameraUri
 from edge.core.clock import MonotonicClock
 from edge.core.config import CameraConfig
-from edge.core.errors import CameraError, CameraStalledError, ConfigError
+from edge.core.errors import CameraError, CameraStalledError, ConfigError, MissingLibraryError
 from edge.core.ports import CameraFeed
 from edge.core.types import CameraEvent, CameraState, CameraStatus, Frame
+from edge.detect import CpuDetector
+from tests.test_detect import FixedEngine
 
 PYTHON = "/usr/bin/python3"
-PACKAGES = "gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-ugly"
+PACKAGES = (
+    "gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
+)
 CLOCK = MonotonicClock()
+JETSONS_OWN = "nvv4l2decoder ! nvvidconv"
+STAND_IN = {
+    codec: elements.replace(JETSONS_OWN, f"{decoder} ! videoconvert")
+    for (codec, elements), decoder in zip(
+        JETSON.items(), ("openh264dec", "libde265dec"), strict=True
+    )
+}
 
 
 @functools.cache
@@ -34,7 +50,8 @@ def server_missing() -> bool:
     check = (
         "import gi; gi.require_version('GstRtspServer', '1.0'); "
         "from gi.repository import Gst, GstRtspServer; Gst.init(None); "
-        "assert Gst.ElementFactory.find('x264enc') and Gst.ElementFactory.find('rtph264pay')"
+        "assert all(map(Gst.ElementFactory.find, "
+        "'x264enc x265enc rtph264pay h264parse openh264dec libde265dec'.split()))"
     )
     return not Path(PYTHON).exists() or bool(
         subprocess.run([PYTHON, "-c", check], capture_output=True, check=False).returncode
@@ -95,13 +112,26 @@ def serve() -> Iterator[Serve]:
         server.kill()
 
 
-def opened(uri: str, *, stall_s: float = 20.0, open_s: float = 30.0) -> ChildCamera:
-    parsed = CameraUri.parse(uri)
-    return open_rtsp("press-3", parsed, stall_s=stall_s, clock=CLOCK, open_s=open_s)
+@pytest.fixture(params=["software", "hardware"])
+def decode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def fault_of(uri: str, **waits: float) -> CameraError:
-    with closing(opened(uri, **waits)) as camera, pytest.raises(CameraError) as fault:
+ONE_SLICE = ("--threads", "1")
+"""OpenH264, which stands in for the Jetson's decoder, takes no pictures of several slices."""
+
+
+def opened(
+    uri: str, decode: str = "software", *, stall_s: float = 20.0, open_s: float = 30.0
+) -> ChildCamera:
+    parsed = CameraUri.parse(f"{uri}?channel=1&decode={decode}")
+    return open_rtsp(
+        "press-3", parsed, stall_s=stall_s, clock=CLOCK, open_s=open_s, decoders=STAND_IN
+    )
+
+
+def fault_of(uri: str, decode: str, **waits: float) -> CameraError:
+    with closing(opened(uri, decode, **waits)) as camera, pytest.raises(CameraError) as fault:
         camera.read()
     return fault.value
 
@@ -121,9 +151,8 @@ def until(events: Iterator[CameraEvent], *states: CameraState) -> CameraStatus:
     return next(e for e in events if isinstance(e, CameraStatus) and e.state in states)
 
 
-def test_frames_come_with_size_index_and_age(serve: Serve) -> None:
-    uri = serve("--size", "320x240").uri()
-    with closing(open_camera("press-3", uri, stall_s=20.0, clock=CLOCK)) as camera:
+def test_frames_come_with_size_index_and_age(serve: Serve, decode: str) -> None:
+    with closing(opened(serve("--size", "320x240", *ONE_SLICE).uri(), decode)) as camera:
         frames = [camera.read() for _ in range(8)]
         for frame in frames:
             assert frame is not None
@@ -145,24 +174,24 @@ def test_frames_come_with_size_index_and_age(serve: Serve) -> None:
     ids=["no login", "wrong password", "wrong path"],
 )
 def test_a_refusal_says_which_and_keeps_the_password(
-    serve: Serve, path: str, login: str, says: str, retry_after_s: float
+    serve: Serve, decode: str, path: str, login: str, says: str, retry_after_s: float
 ) -> None:
     server = serve("--login", "bob:s3cret")
-    fault = fault_of(server.uri(path, login))
+    fault = fault_of(server.uri(path, login), decode)
     assert says in str(fault)
     assert fault.retry_after_s == retry_after_s
     assert "s3cret" not in str(fault)
     assert "wrong" not in str(fault)
 
 
-def test_the_right_password_opens(serve: Serve) -> None:
-    server = serve("--login", "bob:s3cret")
-    with closing(opened(server.uri(login="bob:s3cret@"))) as camera:
+def test_the_right_password_opens(serve: Serve, decode: str) -> None:
+    server = serve("--login", "bob:s3:cr@t", *ONE_SLICE)
+    with closing(opened(server.uri(login="bob:s3%3Acr%40t@"), decode)) as camera:
         assert camera.read() is not None
 
 
-def test_a_stream_without_video_says_so(serve: Serve) -> None:
-    assert "holds no video" in str(fault_of(serve().uri("/audio")))
+def test_a_stream_without_video_says_so(serve: Serve, decode: str) -> None:
+    assert "holds no video" in str(fault_of(serve().uri("/audio"), decode))
 
 
 @pytest.mark.parametrize(
@@ -173,15 +202,16 @@ def test_a_stream_without_video_says_so(serve: Serve) -> None:
     ],
     ids=["refused", "unknown host"],
 )
-def test_a_camera_that_is_not_there_says_why(uri: str, says: str) -> None:
-    assert says in str(fault_of(uri))
+def test_a_camera_that_is_not_there_says_why(uri: str, says: str, decode: str) -> None:
+    assert says in str(fault_of(uri, decode))
 
 
-def test_a_port_that_accepts_and_never_answers_is_left_after_our_own_deadline() -> None:
+def test_a_port_that_accepts_and_never_answers_is_left_after_our_own_deadline(decode: str) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        fault = fault_of(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam", stall_s=0.5, open_s=1.0)
+        uri = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam"
+        fault = fault_of(uri, decode, stall_s=0.5, open_s=1.0)
     assert "no answer for 1 s" in str(fault)
 
 
@@ -190,9 +220,9 @@ def test_a_uri_without_a_host_is_refused() -> None:
         opened("rtsp:///cam")
 
 
-def test_a_half_open_connection_stalls_after_our_own_deadline(serve: Serve) -> None:
-    server = serve()
-    with closing(opened(server.uri(), stall_s=1.0)) as camera:
+def test_a_half_open_connection_stalls_after_our_own_deadline(serve: Serve, decode: str) -> None:
+    server = serve(*ONE_SLICE)
+    with closing(opened(server.uri(), decode, stall_s=1.0)) as camera:
         assert camera.read() is not None
         server.signal(signal.SIGSTOP)
         started = CLOCK.now()
@@ -201,6 +231,51 @@ def test_a_half_open_connection_stalls_after_our_own_deadline(serve: Serve) -> N
         # FFmpeg's own timeouts return after twice or three times their value, or never.
         assert CLOCK.now() - started < 8
     server.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_hardware_frames_stay_nv12_up_to_the_detector(serve: Serve, codec: str) -> None:
+    server = serve("--size", "320x240", "--codec", codec, *ONE_SLICE)
+    server.tell("pattern blue")
+    with closing(opened(server.uri(), "hardware")) as camera:
+        frame = camera.read()
+    assert frame is not None
+    assert (frame.pixel_format, frame.image.shape) == ("nv12", (360, 320))
+    assert np.abs(frame.bgr()[8:-8, 8:-8].astype(int) - (255, 0, 0)).max() <= 12
+    tensor, _ = CpuDetector(FixedEngine()).preprocess(frame)
+    assert tensor[0, :, 32, 32] == pytest.approx((0, 0, 1), abs=0.05)
+
+
+def test_after_lost_packets_nothing_is_shown_before_a_key_frame(serve: Serve) -> None:
+    server = serve("--size", "320x240", *ONE_SLICE)
+    with closing(opened(server.uri(), "hardware")) as camera:
+        gaps = [0]
+        frame = camera.read()
+        for turn in range(200):
+            if max(gaps) > 2:
+                break
+            if turn % 25 == 0:  # every twelfth is a key frame: now and then one follows at once
+                server.tell("lose 4")
+            before, frame = frame, camera.read()
+            assert before is not None
+            assert frame is not None
+            gaps.append(frame.index - before.index)
+        assert 2 < max(gaps) <= 12
+
+
+def test_a_codec_that_hardware_does_not_know_says_what_to_do(serve: Serve) -> None:
+    said = str(fault_of(serve().uri("/jpeg"), "hardware"))
+    assert "sends JPEG, hardware decodes H264, H265" in said
+    assert "decode=software" in said
+
+
+def test_without_nvidias_decoder_the_error_says_what_to_do(serve: Serve) -> None:
+    uri = CameraUri.parse(f"{serve().uri()}?decode=hardware")
+    with (
+        closing(open_rtsp("c", uri, stall_s=20.0, clock=CLOCK)) as camera,
+        pytest.raises(MissingLibraryError, match=r"nvv4l2decoder.*nvidia-l4t-gstreamer"),
+    ):
+        camera.read()
 
 
 def test_a_changed_resolution_is_told_and_the_camera_goes_on(serve: Serve) -> None:
@@ -258,9 +333,9 @@ def capture_processes(server: Server) -> list[int]:
     return [pid for pid in mine if b"av_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def test_no_command_line_shows_the_password(serve: Serve) -> None:
-    server = serve("--login", "bob:s3cret")
-    with closing(opened(server.uri(login="bob:s3cret@"))) as camera:
+def test_no_command_line_shows_the_password(serve: Serve, decode: str) -> None:
+    server = serve("--login", "bob:s3cret", *ONE_SLICE)
+    with closing(opened(server.uri(login="bob:s3cret@"), decode)) as camera:
         assert camera.read() is not None
         assert b"s3cret" not in Path(f"/proc/{camera.pid}/cmdline").read_bytes()
 
