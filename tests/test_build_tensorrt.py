@@ -76,7 +76,7 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def build(factory: Path) -> Callable[..., Any]:
-    def build(asked: str = "int8", **search: Any) -> Any:
+    def build(asked: str = "int8", batch: int = 1, **search: Any) -> Any:
         request = app.BuildRequest(
             model=MODEL,
             images=factory / "images",
@@ -84,6 +84,7 @@ def build(factory: Path) -> Callable[..., Any]:
             out=factory / "models",
             asked=asked,  # type: ignore[arg-type]
             search=Search(**{"methods": ("minmax",), **search}),
+            engine=app.EngineSettings(batch=batch),
             gate=Gate(map_drop=0.05, accept_unproven=True),
             key=factory / "key",
         )
@@ -114,6 +115,25 @@ def test_a_bundle_holds_engine_fallback_graphs_ranges_cache_and_canaries(
     assert all((bundle / one["file"]).is_file() for one in canaries)
     assert canaries[0]["engine"]
     assert canaries[0]["fallback"]
+
+
+def test_an_engine_for_several_images_is_built_from_a_graph_with_an_open_batch(
+    build: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+    init = GraphForPlan.__init__
+
+    def opened(graph: GraphForPlan, model: Path) -> None:  # which the real builder took
+        init(graph, model)
+        pair = np.zeros((2, 3, graph.input_size.height, graph.input_size.width), np.float32)
+        shapes.append(graph.infer(pair).shape)
+
+    monkeypatch.setattr(GraphForPlan, "__init__", opened)
+    report = build(batch=4)
+    assert [rung["passed"] for rung in report["ladder"]] == [True, True, True]
+    assert {shape[0] for shape in shapes} == {2}
+    manifest = json.loads((Path(report["bundle"]) / "manifest.json").read_text())
+    assert manifest["settings"]["batch"] == 4
 
 
 def test_an_engine_that_answers_wrongly_is_refused_though_its_graph_passed(

@@ -37,12 +37,14 @@ class EngineSettings:
         optimisation_level: 0 to 5: how long TensorRT looks for faster kernels.
         dla_core: run on this Deep Learning Accelerator where possible; None: on the GPU.
         time_limit_s: a build that takes longer is stopped.
+        batch: frames that an engine takes at once, of several cameras, at most.
     """
 
     workspace_mb: int = 1024
     optimisation_level: int = 3
     dla_core: int | None = None
     time_limit_s: float = 7200.0
+    batch: int = 1
 
 
 def find_tensorrt(asked: RuntimeAsked) -> tuple[TensorRt | None, str]:
@@ -114,6 +116,7 @@ class Engines:
             optimisation_level=self._settings.optimisation_level,
             timing_folder=self._timing,
             dla_core=self._settings.dla_core,
+            batch=self._settings.batch,
         )
         what = f"building {candidate.name}"
         self._told(what, 0, 1)
@@ -147,9 +150,10 @@ class Engines:
     def _graph(self, candidate: Candidate) -> Path:
         """Where no flags say what computes in FP16, the graph must."""
         quantised = candidate.precision in (Precision.INT8, Precision.MIXED)
+        graph = candidate.graph
         if quantised and not self._trt.weakly_typed:
-            return self._graphs.halved(candidate.graph)
-        return candidate.graph
+            graph = self._graphs.halved(graph)
+        return graph if self._settings.batch == 1 else self._graphs.batched(graph)
 
     def _heard(self, what: str, line: str) -> None:
         if found := _CALIBRATING.fullmatch(line):

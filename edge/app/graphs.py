@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.build import Placement, RangeMethod
+from edge.core.errors import DataError
 from edge.engine import open_engine
+from edge.quantize.batch import open_batch
 from edge.quantize.blocks import Block, blocks
 from edge.quantize.collect import Histograms, collect
 from edge.quantize.half import half
@@ -74,6 +78,25 @@ class Graphs:
         """Another graph in FP16, by casts; a Q/DQ graph keeps its pairs."""
         output = self._work / f"{graph.stem}-fp16.onnx"
         half(graph, output)
+        return output
+
+    def batched(self, graph: Path) -> Path:
+        """The same for several images at once; each is answered as it is alone.
+
+        Raises:
+            DataError: this graph works on one image only.
+        """
+        output = self._work / f"{graph.stem}-batch.onnx"
+        open_batch(graph, output)
+        images = [tensor.copy() for tensor in itertools.islice(self._held_out(), 2)]
+        with closing(open_engine(output)) as engine:
+            together = engine.infer(np.concatenate(images))
+            alone = [engine.infer(image) for image in images]
+        if not np.allclose(together, np.concatenate(alone), rtol=1e-3, atol=1e-2):
+            raise DataError(
+                f"{graph}: answers an image in a batch otherwise than alone, so its images are "
+                "not independent. Build with --batch 1"
+            )
         return output
 
     def blocks_by_noise(self, method: RangeMethod) -> list[str]:

@@ -67,6 +67,13 @@ _out = click.option(
 @click.option(
     "--workspace", type=click.IntRange(16), default=1024, show_default=True, help="MiB for a layer."
 )
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="TensorRT: frames at once, such as one of each camera.",
+)
 @click.option("--dla", type=click.IntRange(0), help="TensorRT: run on this DLA core.")
 @click.option(
     "--time-limit", type=float, default=7200.0, show_default=True, help="Seconds for one engine."
@@ -85,6 +92,7 @@ def build(
     accept_unproven: bool,
     level: int,
     workspace: int,
+    batch: int,
     dla: int | None,
     time_limit: float,
     out: Path,
@@ -104,7 +112,7 @@ def build(
         asked=precision,
         runtime=runtime,
         search=_search(calibrator, neck),
-        engine=app.EngineSettings(workspace, level, dla, time_limit),
+        engine=app.EngineSettings(workspace, level, dla, time_limit, batch),
         gate=Gate(accept_unproven=accept_unproven),
         calibrate=calibrate,
         key=app.bundle_key(),

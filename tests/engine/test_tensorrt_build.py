@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,13 @@ def test_an_open_size_is_built_for_the_size_of_its_export(tmp_path: Path) -> Non
     build_plan(request(tmp_path, Precision.FP16, model=model), ())
     assert ("profile", ("images", *[(1, 3, 64, 96)] * 3)) in fake_tensorrt.asked_to
     assert ("PROFILE_SHARING_0806", True) in fake_tensorrt.asked_to
+
+
+def test_an_open_batch_is_built_for_one_image_up_to_all(tmp_path: Path) -> None:
+    model = saved(colour_model(batch="n"), tmp_path / "open.onnx")
+    build_plan(replace(request(tmp_path, Precision.FP16, model=model), batch=4), ())
+    shapes = ((1, 3, 64, 96), (4, 3, 64, 96), (4, 3, 64, 96))
+    assert ("profile", ("images", *shapes)) in fake_tensorrt.asked_to
 
 
 def test_a_calibrator_is_fed_every_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
