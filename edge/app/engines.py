@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,13 @@ class EngineSettings:
     dla_core: int | None = None
     time_limit_s: float = 7200.0
     batch: int = 1
+
+    @classmethod
+    def as_before(cls, settings: Mapping[str, Any]) -> EngineSettings:
+        """Those that a bundle's manifest names; defaults for the others."""
+        return cls(
+            **{each.name: settings[each.name] for each in fields(cls) if each.name in settings}
+        )
 
 
 def find_tensorrt(asked: RuntimeAsked) -> tuple[TensorRt | None, str]:
