@@ -18,7 +18,7 @@ from edge.engine import publish
 from edge.engine.bundle import write_bundle
 from edge.host.state import StateStore
 from edge.live import ModelSwitch
-from edge.watch import Canary
+from edge.watch import Baseline, Canary
 from tests.engine.bundles import fields, files
 from tests.fakes import FakeDetector, a_frame, one_box
 
@@ -50,6 +50,7 @@ class FakeServing:
         self.fallback: FakeDetector | None = FakeDetector(RIGHT)
         answer = found if canary else Detections.none()
         self.fault = ""
+        self.baseline: Baseline | None = None
         self.canaries = (Canary("canaries/00.png", a_frame(), answer),)
         self.fallback_canaries = (Canary("canaries/00.png", a_frame(), RIGHT),)
         self.closed = False
@@ -94,7 +95,7 @@ class Line:
             self.conditions,
             SETTINGS,
             self.clock,
-            self.kept.append,
+            lambda frame, engine, fallback: self.kept.append(frame),
         )
         return self.keeper
 
@@ -309,13 +310,34 @@ def test_a_frame_from_before_the_exchange_is_no_evidence_about_the_model_after_i
     assert line.keeper._watch.compared == compared
 
 
-def test_a_recalibration_is_a_state_of_its_own(line: Line) -> None:
-    proven(line)
-    with publish.exclusive(line.models, publish.RECALIBRATION):
-        line.inspect(1)
-        assert ServiceState.RECALIBRATING in line.conditions.reasons()
-    line.inspect(1)
-    assert not line.conditions.reasons()
+def test_what_a_bundle_knows_of_the_line_need_not_be_learned(line: Line) -> None:
+    first = line.publish()
+    first.baseline = Baseline.of([90.0] * 20, [RIGHT] * 50, 1)
+    line.memory.confirm(first.name)
+    line.start(first)
+    first.detector._found = first.fallback._found = one_box(0.3)  # type: ignore[union-attr]
+    line.inspect(SETTINGS.drift_samples + 1)
+    assert "scores" in line.conditions.warnings()["drift"]
+    assert line.keeper.figures.drift.drifted == ("scores",)
+    first.detector._found = first.fallback._found = RIGHT  # type: ignore[union-attr]
+    line.inspect(SETTINGS.drift_samples)
+    assert not line.conditions.warnings()
+
+
+def test_its_figures_say_how_the_model_stands(line: Line) -> None:
+    first = proven(line)
+    line.inspect(12)
+    now = line.keeper.figures
+    assert (now.bundle, now.on_fallback, now.on_trial, now.compared) == (
+        first.name,
+        False,
+        False,
+        12,
+    )
+    assert (now.agreement.f1_50, now.agreement.boxes) == (1.0, 24)
+    first.detector._found = WRONG
+    line.inspect(40)
+    assert line.keeper.figures.on_fallback
 
 
 def test_its_thread_ends_with_the_block_and_closing_lets_go_of_every_model(line: Line) -> None:

@@ -273,6 +273,8 @@ class _Build:
         referee, selection = self._referee, self._images.selection
         order = sorted(outcome.scored, key=lambda c: (c.method is None, c != outcome.chosen))
         shown = [(one.name, referee.findings[one.file]) for one in order]
+        shelf.put_baseline(self._referee, chosen, self._images)
+        self._told("publishing", 0, 1)
         used = Used(selection.calibration, selection.held_out, self._images.left_out)
         tried = {one.method for one in order if one.method}
         ranges = {str(method): self._graphs.ranges(method) for method in tried}

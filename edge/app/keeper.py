@@ -14,7 +14,9 @@ from pathlib import Path
 
 from edge import watch
 from edge.app.drift import DriftTeller
+from edge.app.figures import Figures
 from edge.app.memory import Memory
+from edge.app.published import Published
 from edge.app.serving import Serving
 from edge.app.tap import Sample, Tap
 from edge.core.beside import beside
@@ -22,8 +24,7 @@ from edge.core.clock import Clock
 from edge.core.config import WatchConfig
 from edge.core.errors import DataError, EdgeError
 from edge.core.service import Conditions, ServiceState
-from edge.core.types import Frame
-from edge.engine import publish
+from edge.core.types import Detections, Frame
 from edge.live import ModelSwitch
 
 FOLLOW_S = 2.0
@@ -38,6 +39,10 @@ class Keeper:
     A bundle that fails to open, answers its canaries wrongly, or disagrees with its fallback is
     left for the one before, and never tried again. One that fails later is left for its own
     fallback.
+
+    Attributes:
+        figures: how it stands, for any thread.
+        tap: the sink that takes frames for it.
     """
 
     def __init__(  # noqa: PLR0913 - each is a part that a test replaces
@@ -50,7 +55,7 @@ class Keeper:
         conditions: Conditions,
         settings: WatchConfig,
         clock: Clock,
-        keep: Callable[[Frame], None] = lambda frame: None,
+        keep: Callable[[Frame, Detections, Detections], None] = lambda *_: None,
     ) -> None:
         """Take over a service that runs ``serving``.
 
@@ -63,9 +68,9 @@ class Keeper:
             conditions: where states are told.
             settings: of the watch.
             clock: for tests.
-            keep: takes frames on which the two engines disagree.
+            keep: takes frames on which the two engines disagree, and what each of them found.
         """
-        self._models = models
+        self._published = Published(models, memory)
         self._switch = switch
         self._serving = serving
         self._before: Serving | None = None
@@ -77,7 +82,6 @@ class Keeper:
         self._keep = keep
         self._stop = threading.Event()
         self._on_fallback = False
-        self._passed_over: str | None = None
         self._followed_at = self._since = self._checked_at = clock.now()
         self.tap = Tap(lambda now, camera: self._watch.due(now, camera), clock)
         self._begin(clock.now())
@@ -90,6 +94,11 @@ class Keeper:
         """Let go of the models; the loop has ended. Safe to call twice."""
         for serving in filter(None, (self._serving, self._before)):
             serving.close()
+
+    @property
+    def serving(self) -> Serving:
+        """What is in service."""
+        return self._serving
 
     def step(self, wait_s: float = 0.0) -> None:
         """Judge a frame if one is there, and look whether another bundle was published."""
@@ -105,7 +114,9 @@ class Keeper:
             self._check_canaries()
         if now - self._followed_at >= FOLLOW_S:
             self._followed_at = now
-            self._follow()
+            if (news := self._published.news(self._serving.name)) is not None:
+                self._take(news)
+        self.figures = self._figures(now)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -119,11 +130,23 @@ class Keeper:
     def _begin(self, now: float) -> None:
         """A model is new in service: only what is remembered is known about it."""
         self._watch = watch.AccuracyWatch(self._settings, now)
-        self._drift = DriftTeller(self._settings, len(self._switch.labels), self._tell)
+        drift = watch.DriftWatch(self._settings, len(self._switch.labels), self._serving.baseline)
+        self._drift = DriftTeller(drift, self._conditions, self._tell)
         proven = self._serving.fallback is None or self._memory.confirmed(self._serving.name)
         self._trial = None if proven else watch.Trial(self._settings)
         self._since = self._checked_at = now
         self._distrusted = False
+        self.figures = self._figures(now)
+
+    def _figures(self, now: float) -> Figures:
+        return Figures(
+            bundle=self._serving.name,
+            on_fallback=self._on_fallback,
+            on_trial=self._trial is not None,
+            compared=self._watch.compared,
+            agreement=self._watch.verdict(now),
+            drift=self._drift.verdict,
+        )
 
     def _check_canaries(self) -> None:
         """Does what runs still answer as it did when it was built? Asked between live frames."""
@@ -149,7 +172,7 @@ class Keeper:
         verdict = self._watch.add(now, engine, fallback)
         self._drift.add(sample)
         if self._watch.last.found * 2 < self._watch.last.boxes:
-            self._keep(sample.frame)
+            self._keep(sample.frame, engine, fallback)
         if self._trial is not None:
             self._decide(self._trial.add(engine, fallback))
         elif verdict.standing is watch.Standing.BREACH and not self._on_fallback:
@@ -163,24 +186,9 @@ class Keeper:
         elif tried.outcome is watch.Outcome.FAILED:
             self._failed(tried.reason)
 
-    def _follow(self) -> None:
-        if self._models is None:
-            return
-        if publish.recalibrating(self._models):
-            self._conditions.begin(ServiceState.RECALIBRATING, "a new model is being built")
-        else:
-            self._conditions.end(ServiceState.RECALIBRATING)
-        name = publish.in_use(self._models)
-        if name is None or name in (self._serving.name, self._passed_over):
-            return
-        if reason := self._memory.rejected(name):
-            self._passed_over = name
-            _log.warning("%s is published, but it failed before: %s", name, reason)
-            return
-        self._take(name, self._models / publish.BUILDS / name)
-
-    def _take(self, name: str, bundle: Path) -> None:
+    def _take(self, bundle: Path) -> None:
         """Use another bundle, on trial; the one before stays open until that is over."""
+        name = bundle.name
         if self._before is not None and name == self._before.name:  # somebody rolled back
             self._return_to(self._before).close()
             self._tell("swap", f"{name} is in service again")
@@ -192,7 +200,7 @@ class Keeper:
             return
         if fresh.detector.labels != self._switch.labels:
             fresh.close()
-            self._passed_over = name
+            self._published.pass_over(name)
             self._tell("passed over", f"{name} finds other classes. Restart the service to use it")
             return
         try:
@@ -245,29 +253,18 @@ class Keeper:
 
     def _earlier(self) -> Serving | None:
         """The bundle before, when this process has not had it open: it started with the new one."""
-        if self._models is None:
-            return None
-        name = publish.before(self._models)
-        if name is None or name == self._serving.name or self._memory.rejected(name):
+        bundle = self._published.before(self._serving.name)
+        if bundle is None:
             return None
         try:
-            return self._open(self._models / publish.BUILDS / name)
+            return self._open(bundle)
         except EdgeError as error:
             _log.warning("the bundle before cannot be used either: %s", error)
             return None
 
     def _refuse(self, name: str, reason: str) -> None:
-        """Never try a bundle again; what runs is what is published, so that a restart agrees."""
-        self._memory.reject(name, reason)
+        self._published.refuse(name, reason, self._serving.name)
         self._tell("rolled back", f"{name} is rejected: {reason}. {self._serving.name} runs")
-        if self._models is None or publish.in_use(self._models) != name:
-            return
-        running = self._models / publish.BUILDS / self._serving.name
-        try:
-            publish.publish(self._models, running)
-        except EdgeError:
-            self._passed_over = name
-            _log.exception("%s is rejected, but stays published", name)
 
     def _distrust(self, reason: str) -> None:
         """It answered nonsense, or its canaries otherwise: it never comes back by itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -11,23 +10,22 @@ from pathlib import Path
 
 from edge.app.keeper import Keeper
 from edge.app.memory import StoredMemory, bundle_to_start, last_confirmed
-from edge.app.parts import bundle_key
+from edge.app.parts import SERVICE_STATE, bundle_key, is_service_user
 from edge.app.serving import Serving
 from edge.core.clock import MonotonicClock
 from edge.core.config import EdgeConfig
 from edge.core.errors import UnavailableError
 from edge.core.ports import Sink
 from edge.core.service import Conditions, ServiceState
-from edge.core.types import Frame
+from edge.core.types import Detections, Frame
+from edge.engine.gpu_frames import PinnedPools
 from edge.engine.publish import BUILDS, CURRENT, exclusive
 from edge.host.crashes import CrashGuard
-from edge.host.jetson import power_mode
 from edge.host.state import StateStore
 from edge.live import ModelSwitch
 from edge.sinks.collect import Collect
+from edge.sinks.evidence import Evidence
 from edge.sinks.isolated import Isolated
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +37,18 @@ class Start:
         switch: the loop's model.
         models: folder of builds that is followed; None: nothing is exchanged.
         store: of the durable state; None: nothing is remembered, as for a plain ONNX file.
+        guard: counts crashes; None: nobody does.
+        builds: the folder of builds that ``edge recalibrate`` works in, followed or not.
+        pools: of frames, pinned once for all models of this service.
     """
 
     serving: Serving
     switch: ModelSwitch
     models: Path | None
     store: StateStore | None
+    pools: PinnedPools
+    guard: CrashGuard | None = None
+    builds: Path | None = None
 
 
 @contextmanager
@@ -59,10 +63,11 @@ def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterato
     Raises:
         EdgeError: it cannot be used here.
     """
+    pools = PinnedPools()
     models = model.parent if model.name == CURRENT and model.is_symlink() else None
     if models is None and "STATE_DIRECTORY" not in os.environ:
-        serving = Serving(model, config.detect, bundle_key())
-        yield Start(serving, ModelSwitch(serving.detector), None, None)
+        serving = Serving(model, config.detect, bundle_key(), pools)
+        yield Start(serving, ModelSwitch(serving.detector), None, None, pools)
         return
     with (
         exclusive(state_folder(), ".service", "service runs here"),
@@ -73,38 +78,60 @@ def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterato
         if not guard.safe_mode:
             name = models and bundle_to_start(models, StoredMemory(store))
             chosen = models / BUILDS / name if models and name else model
-            serving = Serving(chosen, config.detect, bundle_key())
-            note_power_mode(serving.power_mode, power_mode(Path("/")), store)
-            yield Start(serving, ModelSwitch(serving.detector), models, store)
+            serving = Serving(chosen, config.detect, bundle_key(), pools)
+            switch = ModelSwitch(serving.detector)
+            yield Start(serving, switch, models, store, pools, guard, models)
         else:
             good = None if models is None else last_confirmed(store, models)
-            serving = Serving(good or model, config.detect, bundle_key())
+            serving = Serving(good or model, config.detect, bundle_key(), pools)
             conditions.begin(ServiceState.FALLBACK, guard.reason)
-            yield Start(serving, ModelSwitch(serving.fallback or serving.detector), None, store)
+            switch = ModelSwitch(serving.fallback or serving.detector)
+            yield Start(serving, switch, None, store, pools, guard, models)
         guard.clean_end()  # an error that ends the service is none
 
 
-def note_power_mode(built: str | None, now: str | None, store: StateStore) -> None:
-    """Tell when a bundle was measured in another power mode: as right, but not as quick."""
-    if built and now and built != now:
-        text = f"the bundle was measured in power mode {built}, the board is in {now}"
-        _log.warning("%s: it is as accurate, but may be slower", text)
-        store.record("power mode", text)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Who keeps the model in service right.
+
+    Attributes:
+        sinks: that this needs.
+        keeper: None where nothing is watched or exchanged.
+        collect: None where no frames are collected.
+        evidence: None without a keeper.
+    """
+
+    sinks: Sequence[Sink]
+    keeper: Keeper | None = None
+    collect: Collect | None = None
+    evidence: Evidence | None = None
+
+
+class Witness(StoredMemory):
+    """A memory that keeps the evidence of whatever had consequences."""
+
+    BREACHES = frozenset({"fallback", "rolled back", "faulted"})
+
+    def __init__(self, store: StateStore, evidence: Evidence) -> None:
+        """Remember in ``store``."""
+        super().__init__(store)
+        self._evidence = evidence
+
+    def record(self, kind: str, text: str) -> None:
+        """Add to the history."""
+        super().record(kind, text)
+        if kind in self.BREACHES:
+            self._evidence.keep(kind, text)
 
 
 @contextmanager
-def open_keeper(
-    config: EdgeConfig, start: Start, conditions: Conditions
-) -> Iterator[Sequence[Sink]]:
+def open_keeper(config: EdgeConfig, start: Start, conditions: Conditions) -> Iterator[Kept]:
     """Keep the model in service right until the block ends, and collect frames beside it.
 
     Args:
         config: of the service.
         start: what it runs; closed at the end.
         conditions: where states are told.
-
-    Yields:
-        The sinks that this needs.
     """
     serving = start.serving
     with ExitStack() as stack:
@@ -117,28 +144,36 @@ def open_keeper(
             sinks.append(Isolated(collect, "collect"))
         if config.watch is None or start.models is None or start.store is None:
             stack.callback(serving.close)
-            yield sinks
+            yield Kept(sinks, collect=collect)
             return
+        evidence = Evidence(
+            state_folder() / "evidence", config.watch.evidence_mb, start.switch.labels
+        )
         keeper = Keeper(
             start.models,
             start.switch,
             serving,
-            lambda bundle: Serving(bundle, config.detect, bundle_key()),
-            StoredMemory(start.store),
+            lambda bundle: Serving(bundle, config.detect, bundle_key(), start.pools),
+            Witness(start.store, evidence),
             conditions,
             config.watch,
             MonotonicClock(),
-            _evidence(collect),
+            _keep_for(collect, evidence),
         )
         stack.callback(keeper.close)
         stack.enter_context(keeper.keeping())
-        yield [*sinks, keeper.tap]
+        yield Kept([*sinks, keeper.tap], keeper, collect, evidence)
 
 
 def state_folder() -> Path:
-    """Where the service remembers: systemd's ``STATE_DIRECTORY``, else the user's own."""
+    """Where the service remembers: systemd's ``STATE_DIRECTORY``, else the service's own, else ours.
+
+    What its user does by hand, such as a recalibration, finds what the service collected.
+    """
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(given) if given else Path.home() / ".local" / "state" / "edge"
+    if given:
+        return Path(given)
+    return SERVICE_STATE if is_service_user() else Path.home() / ".local" / "state" / "edge"
 
 
 def collected_folder(config: EdgeConfig) -> Path:
@@ -147,8 +182,9 @@ def collected_folder(config: EdgeConfig) -> Path:
     return (settings and settings.folder) or state_folder() / "collected"
 
 
-def _evidence(collect: Collect | None) -> Callable[[Frame], None]:
-    def keep(frame: Frame) -> None:
+def _keep_for(collect: Collect | None, evidence: Evidence) -> Callable[..., None]:
+    def keep(frame: Frame, engine: Detections, fallback: Detections) -> None:
+        evidence.saw(frame, engine, fallback)
         if collect is not None:
             with suppress(UnavailableError):  # the same is told where it collects for itself
                 collect.keep(frame)

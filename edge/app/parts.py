@@ -14,13 +14,17 @@ from edge.camera import is_live
 from edge.core.config import DetectConfig, EdgeConfig
 from edge.core.errors import ConfigError
 from edge.core.mailbox import Mailbox
-from edge.core.ports import CameraFeed, Detector, Sink
+from edge.core.ports import CameraFeed, Detector
+from edge.core.readings import Readings
 from edge.core.service import Conditions
 from edge.detect import CpuDetector
 from edge.engine import open_engine
+from edge.sinks.isolated import Isolated
 
 SHIPPED_MODEL = "line-yolov8n.onnx"
-SERVICE_KEY = Path("/var/lib/edge/bundle.key")
+SERVICE_STATE = Path("/var/lib/edge")
+"""Of the installed service."""
+SERVICE_KEY = SERVICE_STATE / "bundle.key"
 """Of the installed service; who may read it builds bundles that the service takes."""
 
 
@@ -76,12 +80,17 @@ def open_events(
 
 
 def open_sinks(
-    config: EdgeConfig, detector: Detector, stack: ExitStack, conditions: Conditions
-) -> tuple[str | None, list[Sink]]:
-    """The configured sinks, closed by ``stack``, and the live view's address if there is one."""
-    from edge.sinks.isolated import Isolated
+    config: EdgeConfig,
+    detector: Detector,
+    stack: ExitStack,
+    conditions: Conditions,
+    readings: Readings | None = None,
+) -> tuple[str | None, list[Isolated]]:
+    """The configured sinks, closed by ``stack``, and the live view's address if there is one.
 
-    sinks: list[Sink] = []
+    ``readings`` are shown beside what is counted frame by frame.
+    """
+    sinks: list[Isolated] = []
     url = None
     if config.sinks.jsonl is not None:
         from edge.sinks.jsonl import Jsonl
@@ -92,7 +101,8 @@ def open_sinks(
 
         name = model_to_use(config.model).stem
         about = About(name, lambda: detector.description, detector.labels, edge.__version__)
-        view = stack.enter_context(LiveView(config.sinks.web, about, conditions=conditions))
+        web = LiveView(config.sinks.web, about, conditions=conditions, readings=readings)
+        view = stack.enter_context(web)
         url = view.url
         sinks.append(Isolated(view, "live view"))
     for sink in sinks:
@@ -105,8 +115,11 @@ def bundle_key() -> Path:
     named = os.environ.get("EDGE_KEY_FILE")
     if named:
         return Path(named)
-    folder = SERVICE_KEY.parent
-    is_service = folder.is_dir() and folder.stat().st_uid == os.geteuid()
-    if is_service or os.access(SERVICE_KEY, os.R_OK):
+    if is_service_user() or os.access(SERVICE_KEY, os.R_OK):
         return SERVICE_KEY
     return Path.home() / ".config" / "edge" / "bundle.key"
+
+
+def is_service_user() -> bool:
+    """Whether this runs as the installed service does, by systemd or by hand."""
+    return SERVICE_STATE.is_dir() and SERVICE_STATE.stat().st_uid == os.geteuid()

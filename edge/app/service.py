@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from edge import live
 from edge.app.heart import Heart
-from edge.app.keeping import open_keeper, starting
+from edge.app.keeping import open_keeper, starting, state_folder
 from edge.app.parts import model_to_use, open_events, open_sinks, shipped_model
+from edge.app.tending import Tending
 from edge.camera import open_feed
 from edge.camera.uri import with_secrets
 from edge.core.clock import MonotonicClock
@@ -65,10 +66,12 @@ def load_service_config(path: Path) -> EdgeConfig:
         return part.model_copy(update=found)
 
     sinks, jsonl, collect = config.sinks, config.sinks.jsonl, config.sinks.collect
+    web = sinks.web
     sinks = sinks.model_copy(
         update={
             "jsonl": jsonl and placed(jsonl, "path"),
             "collect": collect and placed(collect, "folder"),
+            "web": web and placed(web, "cert", "key", "folder"),
         }
     )
     again = config.recalibrate and placed(config.recalibrate, "model", "images", "labels")
@@ -90,9 +93,11 @@ def serve(
         heartbeat = stack.enter_context(closing(Notifier.from_environment()))
         start = stack.enter_context(starting(config, model_to_use(config.model), conditions))
         model = start.switch
-        keeper = stack.enter_context(open_keeper(config, start, conditions))
+        kept = stack.enter_context(open_keeper(config, start, conditions))
         overview = Overview(clock, conditions)
-        url, sinks = open_sinks(config, model, stack, conditions)
+        tending = Tending(config, start, kept, overview, clock)
+        url, sinks = open_sinks(_housed(config), model, stack, conditions, tending.readings)
+        tending.storage.sinks = sinks
         secrets = camera_secrets()
         feeds = [open_feed(_with_secrets(camera, secrets), clock) for camera in config.cameras]
         events = stack.enter_context(open_events(config, feeds))
@@ -102,9 +107,12 @@ def serve(
         if seconds is not None:
             stack.enter_context(_after(seconds, events.close))
         stack.enter_context(heart.beating())
+        stack.enter_context(tending.caretaker.caring())
         ready(url)
         heartbeat.ready(f"{model.description}; cameras: {len(feeds)}")
-        live.run(events, model, [overview, *keeper, *sinks], heart.alive, lambda: events.waiting)
+        live.run(
+            events, model, [overview, *kept.sinks, *sinks], heart.alive, lambda: events.waiting
+        )
         heartbeat.stopping()
         report = overview.summary.report()
     return RunReport(
@@ -116,6 +124,16 @@ def serve(
         engine=model.description,
         url=url,
     )
+
+
+def _housed(config: EdgeConfig) -> EdgeConfig:
+    """The live view's users, sessions and certificate are in the state folder, unless named."""
+    web = config.sinks.web
+    if web is None or web.folder is not None:
+        return config
+    web = web.model_copy(update={"folder": state_folder()})
+    sinks = config.sinks.model_copy(update={"web": web})
+    return config.model_copy(update={"sinks": sinks})
 
 
 def _with_secrets(camera: CameraConfig, secrets: Mapping[str, str]) -> CameraConfig:

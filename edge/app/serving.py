@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 
 from edge.camera.images import read_image
 from edge.core.config import DetectConfig
 from edge.core.errors import DataError
-from edge.core.ports import Detector
+from edge.core.ports import Detector, OpenDetector
+from edge.core.stages import Stages
 from edge.core.types import Detections, Frame
 from edge.detect import CpuDetector
-from edge.engine import open_engine, open_fallback
+from edge.engine import open_detector, open_fallback_detector
+from edge.engine.gpu_frames import PinnedPools
 from edge.engine.manifest import MANIFEST, manifest_of
-from edge.live import ModelSwitch
-from edge.watch import Canary, read_canaries
+from edge.live import ModelSwitch, pipelined
+from edge.watch import Baseline, Canary, read_baseline, read_canaries
 
 
 class Guarded:
-    """A ``Detector`` that has each frame inspected, though the engine may answer nonsense.
+    """A ``Pipeline`` that has each frame inspected, though the engine may answer nonsense.
 
     A frame whose answer is none (NaN, absurd scores) is inspected by the fallback at once, and it
     is remembered, so that the whole line can be put on the fallback.
@@ -35,8 +38,9 @@ class Guarded:
         self.labels = engine.labels
         self.faults = 0
         self.fault = ""
-        self._engine = engine
+        self._engine = pipelined(engine)
         self._fallback = fallback
+        self._in_flight: deque[tuple[Frame, str]] = deque()
 
     def __call__(self, frame: Frame) -> Detections:
         """What is in this frame.
@@ -47,9 +51,40 @@ class Guarded:
         try:
             return self._engine(frame)
         except DataError as error:
-            self.faults += 1
-            self.fault = self.fault or str(error)
-            return self._fallback(frame)
+            return self._instead(frame, str(error))
+
+    @property
+    def free(self) -> int:
+        """As the engine has."""
+        return self._engine.free
+
+    def submit(self, frame: Frame) -> None:
+        """Start the work on a frame."""
+        refusal = ""
+        try:
+            self._engine.submit(frame)
+        except DataError as error:
+            refusal = str(error)  # an error that is kept would keep the engine's memory
+        self._in_flight.append((frame, refusal))
+
+    def collect(self) -> Detections:
+        """What was found in the oldest frame in flight.
+
+        Raises:
+            DataError: the fallback answers nonsense too; the frame was not inspected.
+        """
+        frame, refusal = self._in_flight.popleft()
+        if refusal:
+            return self._instead(frame, refusal)
+        try:
+            return self._engine.collect()
+        except DataError as error:
+            return self._instead(frame, str(error))
+
+    def _instead(self, frame: Frame, reason: str) -> Detections:
+        self.faults += 1
+        self.fault = self.fault or reason
+        return self._fallback(frame)
 
 
 class Serving:
@@ -62,10 +97,21 @@ class Serving:
         canaries: of the bundle, with the answers of ``detector``.
         fallback_canaries: the same images, with the answers of ``fallback``.
         power_mode: of the board when the bundle was built; None: not known.
+        precision: of the engine, such as ``int8``; empty: not known.
+        baseline: what the line looked like when the bundle was built; None: not known.
+        stages: how long frames take, by ``engine`` and ``fallback``; not of every detector.
     """
 
-    def __init__(self, model: Path, settings: DetectConfig, key: Path) -> None:
+    def __init__(
+        self, model: Path, settings: DetectConfig, key: Path, pools: PinnedPools | None = None
+    ) -> None:
         """Verify, load, and run once.
+
+        Args:
+            model: the bundle's folder, or a link to it, or an ONNX file.
+            settings: what counts as a detection.
+            key: this device's key.
+            pools: of frames, pinned once for all models of this process.
 
         Raises:
             EdgeError: it cannot be used here; see :func:`edge.engine.open_engine`.
@@ -77,16 +123,23 @@ class Serving:
         self.canaries: tuple[Canary, ...] = ()
         self.fallback_canaries: tuple[Canary, ...] = ()
         self.power_mode: str | None = None
+        self.precision = ""
+        self.baseline: Baseline | None = None
+        self.stages: dict[str, Stages] = {}
         with ExitStack() as opened:
-            engine = open_engine(path, key=key)
+            engine = open_detector(path, settings, key=key, pools=pools)
             opened.callback(engine.close)
-            self.detector: Detector = CpuDetector(engine, settings)
+            self.detector: Detector = self._timed("engine", engine)
             if is_bundle:
-                self.power_mode = manifest_of(path).machine.power_mode
-                if (other := open_fallback(path, key=key)) is not None:
+                manifest = manifest_of(path)
+                self.power_mode = manifest.machine.power_mode
+                self.precision = manifest.precision.value
+                self.baseline = read_baseline(path)
+                other = open_fallback_detector(path, settings, key=key, pools=pools)
+                if other is not None:
                     opened.callback(other.close)
-                    self.fallback = ModelSwitch(CpuDetector(other, settings))
-                    self.detector = Guarded(self.detector, self.fallback)
+                    self.fallback = ModelSwitch(self._timed("fallback", other))
+                    self.detector = Guarded(engine, self.fallback)
                 self.canaries = read_canaries(path, read_image)
                 self.fallback_canaries = read_canaries(path, read_image, "fallback")
             self._opened = opened.pop_all()
@@ -95,6 +148,16 @@ class Serving:
     def fault(self) -> str:
         """Why the engine is not to be trusted any more; empty: it has always answered."""
         return self.detector.fault if isinstance(self.detector, Guarded) else ""
+
+    @property
+    def faults(self) -> int:
+        """Answers of the engine that were none."""
+        return self.detector.faults if isinstance(self.detector, Guarded) else 0
+
+    def _timed(self, who: str, detector: OpenDetector) -> OpenDetector:
+        if isinstance(detector, CpuDetector):  # on a GPU the stages of many frames overlap
+            self.stages[who] = detector.stages
+        return detector
 
     def close(self) -> None:
         """Let go of both engines; nobody uses them any more. Safe to call twice."""

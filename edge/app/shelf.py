@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.app.baseline import baseline_of, write_baseline
 from edge.app.canaries import choose, write_canaries
+from edge.app.image_set import ImageSet
+from edge.app.kernels import Kernels
 from edge.app.referee import Referee
 from edge.core.build import Candidate, RangeMethod
 from edge.engine.bundle import write_bundle
@@ -15,6 +18,7 @@ from edge.quantize.cache import write_calibration_cache
 from edge.quantize.ranges import save_ranges
 
 CACHE = "calibration.cache"
+CUBIN = "kernels.cubin"
 
 
 class Shelf:
@@ -30,9 +34,18 @@ class Shelf:
 
     def put_engines(self, chosen: Candidate, fallback: Candidate | None) -> None:
         """What is run, what it falls back to, and the graphs that both were built from."""
-        self._run = {"engine": self._engine("engine", chosen), "fallback": None}
+        self._run |= {"engine": self._engine("engine", chosen), "fallback": None}
         if fallback is not None:
             self._run["fallback"] = self._engine("fallback", fallback)
+
+    def put_kernels(self, kernels: Kernels | None) -> None:
+        """What does the work on the GPU before and after the engines; None: the CPU does it."""
+        if kernels is None:
+            return
+        file = self._work / CUBIN
+        file.write_bytes(kernels.cubin)
+        self._files[CUBIN] = file
+        self._run |= {"kernels": CUBIN, "kernels_id": kernels.identity}
 
     def put_ranges(
         self, ranges: Mapping[str, float], method: RangeMethod, images: int, source: dict[str, str]
@@ -61,6 +74,15 @@ class Shelf:
             answers["fallback"] = referee.findings.get(fallback.file, referee.reference)
         names = choose(referee.reference.service)
         self._files |= write_canaries(names, paths, answers, self._work)
+
+    def put_baseline(self, referee: Referee, chosen: Candidate, images: ImageSet) -> None:
+        """What the line looks like, to the published engine and before any."""
+        selection = images.selection
+        used = {
+            name: images.features[name] for name in (*selection.calibration, *selection.held_out)
+        }
+        found = referee.findings[chosen.file].service
+        self._files |= write_baseline(baseline_of(used, found, len(referee.labels)), self._work)
 
     def publish(self, manifest: dict[str, Any]) -> Path:
         """Write, sign and publish: one folder, then one rename."""

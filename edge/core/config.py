@@ -35,6 +35,11 @@ class CameraConfig(Strict):
     nor any other uniform picture counts as trouble."""
     size: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")] | None = None
     """Size the camera has to deliver, ``1280x720``; other sizes are a fault. None: any."""
+    overlay: Annotated[str, Field(pattern=r"^\d{1,5},\d{1,5},\d{1,5},\d{1,5}$")] | None = None
+    """Where the camera itself writes the time into its picture: ``left,top,width,height`` in pixels.
+    It is left out when pictures are compared, or a frozen one would pass for live."""
+    least_fps: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
+    """Fewer frames a second than this from the camera are told as a warning. None: any will do."""
     reopen_min_s: PositiveSeconds = 0.5
     """First wait before a lost camera is opened again; doubles up to ``reopen_max_s``. Seconds."""
     reopen_max_s: PositiveSeconds = 30.0
@@ -76,17 +81,29 @@ class WebConfig(Strict):
     """The live view."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address to listen on. There is no login yet: another than loopback needs ``insecure``."""
+    """Address to listen on. Another than loopback is served over TLS, and to users only."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """Port; 0 takes a free one."""
     insecure: bool = False
-    """Allow an address other than loopback, without login and without TLS."""
+    """Beyond loopback without TLS, and without users to everybody, who may then watch only."""
+    cert: FilePath | None = None
+    """Certificate for TLS, PEM; none: one is made in the state folder."""
+    key: FilePath | None = None
+    """Its private key, PEM, without a password."""
+    folder: FilePath | None = None
+    """Where users, sessions and that certificate are; none: the state folder."""
     allowed_hosts: list[str] = Field(default_factory=list)
     """Host names a browser may use for it besides loopback; others are refused."""
     quality: Annotated[int, Field(ge=10, le=95)] = 80
     """JPEG quality."""
     max_viewers: Annotated[int, Field(ge=1, le=1000)] = 64
     """More viewers at once are refused."""
+
+    @model_validator(mode="after")
+    def _key_of_the_certificate(self) -> WebConfig:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key belong together: give both, or neither")
+        return self
 
 
 class CollectConfig(Strict):
@@ -173,6 +190,10 @@ class WatchConfig(Strict):
     drift: Fraction = 0.3
     """Jensen-Shannon distance from the baseline above which brightness, scores or class mix count
     as drifted, 0..1. Drift warns; it never switches the engine."""
+    evidence_mb: Annotated[float, Field(gt=0, le=1_000_000)] = 200.0
+    """Frames on which both engines disagreed before a breach are kept in ``evidence`` in the state
+    folder, at most this much in all, the oldest case going first; one with a file ``keep`` in it
+    stays. Megabytes."""
     drift_samples: Annotated[int, Field(ge=50, le=100_000)] = 300
     """Frames, for the brightness, and boxes, for the others, that drift is judged over."""
 
@@ -195,6 +216,11 @@ class RecalibrateConfig(Strict):
     """Folder of the factory's images."""
     labels: FilePath | None = None
     """Their labels: YOLO text folder or COCO JSON."""
+    slower: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 2.0
+    """Beside a running service the build is paused while the 99th percentile of frame ages is more
+    than this many times what it was before."""
+    patience_s: PositiveSeconds = 60.0
+    """A build whose pause does not help for so long is given up. Seconds."""
 
 
 class EdgeConfig(Strict):

@@ -34,11 +34,16 @@ CONDITIONS = (ServiceState.FAULTED, ServiceState.FALLBACK, ServiceState.RECALIBR
 
 
 class Conditions:
-    """What is so at present besides the cameras' states, each with its reason; for any thread."""
+    """What is so at present besides the cameras' states, each with its reason; for any thread.
+
+    A *condition* changes the service's state. A *warning* changes nothing, the line is inspected
+    as ever, but a person should look after it: heat, a full disk, a configuration that was refused.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reasons: dict[ServiceState, str] = {}
+        self._warnings: dict[str, str] = {}
 
     def begin(self, state: ServiceState, reason: str) -> None:
         """From now on this is so."""
@@ -54,6 +59,28 @@ class Conditions:
         """All that is so, with its reasons."""
         with self._lock:
             return dict(self._reasons)
+
+    def warn(self, about: str, reason: str) -> bool:
+        """From now on somebody should look after this; whether that is news."""
+        with self._lock:
+            news = about not in self._warnings
+            self._warnings[about] = reason
+            return news
+
+    def calm(self, about: str) -> bool:
+        """Nobody needs to any more; whether that is news."""
+        with self._lock:
+            return self._warnings.pop(about, None) is not None
+
+    def warnings(self) -> dict[str, str]:
+        """All that somebody should look after, by what it is about."""
+        with self._lock:
+            return dict(self._warnings)
+
+    def told(self) -> list[dict[str, str]]:
+        """Everything for a page: ``state``, or ``warning``, and ``reason``."""
+        so = [{"state": state.value, "reason": why} for state, why in self.reasons().items()]
+        return so + [{"state": "warning", "reason": why} for why in self.warnings().values()]
 
 
 def worst(cameras: ServiceState, conditions: Mapping[ServiceState, str]) -> ServiceState:

@@ -99,6 +99,21 @@ def power_checks(health: HostHealth) -> Iterator[Check]:
         yield _supply({kind: n for kind, n in health.over_current.items() if n})
 
 
+def troubles(now: HostHealth, before: HostHealth | None = None) -> Iterator[Check]:
+    """What is wrong with heat and power on a running line, each with its remedy.
+
+    Args:
+        now: this look.
+        before: the last one; over-current counts only if it was after that.
+    """
+    if (hottest := now.hottest) is not None:
+        yield from (check for check in [_heat(*hottest, now.throttled or ())] if not check.ok)
+    earlier = (before.over_current if before else now.over_current) or {}
+    grown = {kind: count - earlier.get(kind, 0) for kind, count in (now.over_current or {}).items()}
+    if fresh := {kind: count for kind, count in grown.items() if count > 0}:
+        yield _supply(fresh)
+
+
 def _heat(zone: str, celsius: float, throttled: tuple[str, ...]) -> Check:
     detail = f"{celsius:.1f} °C at {zone}"
     if throttled:
@@ -113,7 +128,7 @@ def _supply(events: Mapping[str, int]) -> Check:
         return Check("power supply", True, "no over-current since boot")
     detail = ", ".join(f"{kind} {count} times" for kind, count in events.items())
     remedy = "a stronger supply or shorter cable, or a lower power mode (nvpmodel)"
-    return Check("power supply", False, f"slowed down since boot: {detail}", remedy)
+    return Check("power supply", False, f"slowed down by over-current: {detail}", remedy)
 
 
 def _temperatures(root: Path) -> dict[str, float]:

@@ -21,6 +21,7 @@ def health(
     reports: Mapping[str, CameraReport],
     now: float,
     conditions: Mapping[ServiceState, str] | None = None,
+    warnings: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The state of the service and of each camera.
 
@@ -29,12 +30,15 @@ def health(
         reports: figures of each camera that had a frame.
         now: monotonic seconds.
         conditions: what else is so, with its reason.
+        warnings: what somebody should look after, by what it is about.
 
     Returns:
         ``state``: the worst that is so, see :class:`edge.core.service.ServiceState`: ``running``
         (every camera is inspected now), ``degraded`` (some are), ``starting`` (no frame yet, and
         a camera may still come up), ``blind`` (none is), or a condition's.
         ``reasons``: one line for each camera that is not inspected, and for each condition.
+        ``warnings``: what somebody should look after while the line is inspected, by what it is
+        about.
         ``cameras``: one for each, with ``camera, state, reason, fps, age_s``; ``age_s`` is the
         time since its last inspected frame, null before the first.
     """
@@ -43,7 +47,8 @@ def health(
     conditions = conditions or {}
     reasons = [*conditions.values(), *(c["reason"] for c in cameras if c["state"] != _LIVE)]
     state = worst(_of_cameras(cameras), conditions)
-    return {"state": state.value, "reasons": reasons, "cameras": cameras}
+    told = {"state": state.value, "reasons": reasons, "warnings": dict(warnings or {})}
+    return {**told, "cameras": cameras}
 
 
 def _of_cameras(cameras: Sequence[Mapping[str, Any]]) -> ServiceState:

@@ -18,6 +18,7 @@ class Isolated:
     again; what was lost in between is counted.
 
     Attributes:
+        name: what the log calls it.
         failures: calls that failed since the start.
         failing: whether the last call failed.
     """
@@ -25,7 +26,7 @@ class Isolated:
     def __init__(self, sink: Sink, name: str) -> None:
         """Isolate ``sink``; ``name`` is what the log calls it."""
         self._sink = sink
-        self._name = name
+        self.name = name
         self._lost = 0
         self.failures = 0
 
@@ -48,7 +49,7 @@ class Isolated:
             self._sink.close()
         except Exception:
             self.failures += 1
-            _log.exception("sink %s: failed to close; its last results may be missing", self._name)
+            _log.exception("sink %s: failed to close; its last results may be missing", self.name)
 
     def _attempt(self, call: Callable[[], None]) -> None:
         try:
@@ -62,9 +63,9 @@ class Isolated:
         self.failures += 1
         self._lost += 1
         if self._lost == 1:
-            _log.exception("sink %s: failing; the line goes on without it", self._name)
+            _log.exception("sink %s: failing; the line goes on without it", self.name)
 
     def _worked(self) -> None:
         if self._lost:
-            _log.warning("sink %s: works again; %d results were lost", self._name, self._lost)
+            _log.warning("sink %s: works again; %d results were lost", self.name, self._lost)
             self._lost = 0

@@ -7,10 +7,11 @@ engine again (``canaries``), and the line is compared with what it looked like (
 
 from edge.watch.accuracy import AccuracyWatch, Standing, WatchVerdict
 from edge.watch.canaries import Canary, CanaryVerdict, check_canaries, read_canaries
-from edge.watch.drift import Baseline, DriftVerdict, DriftWatch
+from edge.watch.drift import BASELINE, Baseline, DriftVerdict, DriftWatch, read_baseline
 from edge.watch.trial import Outcome, Trial, TrialVerdict
 
 __all__ = [
+    "BASELINE",
     "AccuracyWatch",
     "Baseline",
     "Canary",
@@ -23,5 +24,6 @@ __all__ = [
     "TrialVerdict",
     "WatchVerdict",
     "check_canaries",
+    "read_baseline",
     "read_canaries",
 ]

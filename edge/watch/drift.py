@@ -7,20 +7,24 @@ distributions, 1 for those that share nothing, and finite where one has what the
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.config import WatchConfig
-from edge.core.errors import DataError
+from edge.core.errors import DataError, InputMissingError
 from edge.core.types import Detections, Frame
 from edge.vision.features import features
 
+BASELINE = "baseline.json"
+"""Where a bundle keeps what the line looked like."""
 BRIGHTNESS_STEP = 32.0
 """Luma levels between two points of the brightness distribution; a value counts for the two points
 beside it, in proportion, so that a shift of a third of a step is seen, and of a tenth is not."""
@@ -76,6 +80,27 @@ class Baseline:
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"this is no baseline of the line: {error!r}") from error
         return cls(**values)
+
+
+def read_baseline(bundle: Path) -> Baseline | None:
+    """What the line looked like when a bundle was built; None: it has to be learned.
+
+    Args:
+        bundle: folder of a bundle that has been verified.
+
+    Raises:
+        DataError: it cannot be understood.
+        InputMissingError: it cannot be read.
+    """
+    path = bundle / BASELINE
+    try:
+        return Baseline.from_plain(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputMissingError(f"{path}: cannot be read: {error.strerror}") from error
+    except (DataError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: {error}. Build the bundle anew: edge build") from error
 
 
 @dataclass(frozen=True, slots=True)

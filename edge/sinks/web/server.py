@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute
 
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import WebConfig
-from edge.core.errors import ConfigError, UnavailableError
+from edge.core.errors import UnavailableError
+from edge.core.readings import Readings
 from edge.core.service import Conditions
 from edge.core.types import CameraStatus, Detections, Frame
 from edge.sinks.health import STALE_S, health
@@ -72,6 +73,7 @@ class LiveView:
     ) -> None:
         """Prepare; nothing listens before ``start``.
 
+        readings: Readings | None = None,
         Args:
             config: where it listens, and for whom.
             about: what it shows besides pictures.
@@ -81,6 +83,7 @@ class LiveView:
 
         Raises:
             ConfigError: the address can be reached from other machines without ``insecure``.
+            readings: what else it can tell in figures.
         """
         _require_safe(config)
         self._config = config
@@ -98,6 +101,7 @@ class LiveView:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
         self._started = threading.Event()
+            readings=readings,
         self._thread: threading.Thread | None = None
         self.url = ""
 
@@ -162,8 +166,8 @@ class LiveView:
 
     def _health(self) -> dict[str, Any]:
         cameras = self.summary.report().cameras
-        now, conditions = self._clock.now(), self._conditions.reasons()
-        return health(self.hub.statuses(), cameras, now, conditions)
+        so, now = self._conditions, self._clock.now()
+        return health(self.hub.statuses(), cameras, now, so.reasons(), so.warnings())
 
     def _uvicorn_config(self, about: About, rooms: Sequence[BaseRoute]) -> uvicorn.Config:
         hello = {
@@ -176,7 +180,7 @@ class LiveView:
             hub=self.hub,
             metrics=self._metrics,
             health=self._health,
-            service=lambda: {"engine": about.engine(), "conditions": self._told()},
+            service=lambda: {"engine": about.engine(), "conditions": self._conditions.told()},
             hello=hello,
             clock=self._clock,
             max_viewers=self._config.max_viewers,
