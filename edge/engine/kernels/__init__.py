@@ -3,6 +3,6 @@
 ``*.cu`` are compiled when a bundle is built and travel in it; the service needs no compiler.
 """
 
-from edge.engine.kernels.compiling import compile_kernels, kernels_id
+from edge.engine.kernels.compiling import compile_kernels, find_compiler, kernels_id
 
-__all__ = ["compile_kernels", "kernels_id"]
+__all__ = ["compile_kernels", "find_compiler", "kernels_id"]

@@ -39,16 +39,26 @@ def compile_kernels(compute_capability: str) -> bytes:
         DataError: what was given is no compute capability.
         UnavailableError: ``nvcc`` failed; the message holds its last lines.
     """
-    compiler = shutil.which("nvcc") or shutil.which("nvcc", path=str(_TOOLKIT))
-    if compiler is None:
-        raise MissingLibraryError(
-            f"CUDA's compiler nvcc is neither in PATH nor in {_TOOLKIT}. {_REMEDY}"
-        )
+    compiler = find_compiler()
     with TemporaryDirectory(prefix="edge-kernels-") as folder:
         target = Path(folder) / "edge.cubin"
         command = [compiler, "-cubin", f"-arch={_architecture(compute_capability)}", *FLAGS]
         _run([*command, "-o", str(target), str(SOURCES / "edge.cu")])
         return target.read_bytes()
+
+
+def find_compiler() -> str:
+    """Where ``nvcc`` is.
+
+    Raises:
+        MissingLibraryError: there is none.
+    """
+    compiler = shutil.which("nvcc") or shutil.which("nvcc", path=str(_TOOLKIT))
+    if compiler is None:
+        raise MissingLibraryError(
+            f"CUDA's compiler nvcc is neither in PATH nor in {_TOOLKIT}. {_REMEDY}"
+        )
+    return compiler
 
 
 def _run(command: list[str]) -> None:
