@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import WebConfig
-from edge.core.errors import UnavailableError
+from edge.core.errors import ConfigError, UnavailableError
 from edge.core.readings import Readings
 from edge.core.service import Conditions
 from edge.core.types import CameraStatus, Detections, Frame
@@ -69,21 +69,21 @@ class LiveView:
         *,
         clock: Clock | None = None,
         conditions: Conditions | None = None,
+        readings: Readings | None = None,
         rooms: Sequence[BaseRoute] = (),
     ) -> None:
         """Prepare; nothing listens before ``start``.
 
-        readings: Readings | None = None,
         Args:
             config: where it listens, and for whom.
             about: what it shows besides pictures.
             clock: for ages.
             conditions: what is so at the service.
+            readings: what else it can tell in figures.
             rooms: further endpoints, made by :mod:`edge.sinks.web.endpoint`.
 
         Raises:
             ConfigError: the address can be reached from other machines without ``insecure``.
-            readings: what else it can tell in figures.
         """
         _require_safe(config)
         self._config = config
@@ -96,12 +96,12 @@ class LiveView:
             viewers=lambda: self.hub.viewers,
             clock=self._clock,
             conditions=self._conditions,
+            readings=readings,
         )
         self._server = uvicorn.Server(self._uvicorn_config(about, rooms))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
         self._started = threading.Event()
-            readings=readings,
         self._thread: threading.Thread | None = None
         self.url = ""
 
@@ -159,10 +159,6 @@ class LiveView:
 
     def _encode(self, frame: Frame, detections: Detections) -> Picture:
         return encode(frame, detections, self.summary.camera(frame.camera), self._config.quality)
-
-    def _told(self) -> list[dict[str, str]]:
-        reasons = self._conditions.reasons()
-        return [{"state": state.value, "reason": reasons[state]} for state in reasons]
 
     def _health(self) -> dict[str, Any]:
         cameras = self.summary.report().cameras
