@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -100,5 +100,6 @@ def _extract(buffer: Any, start: int, slot: memoryview, target: int, length: int
     return length
 
 
+@cache
 def _gstreamer() -> ctypes.CDLL:
     return ctypes.CDLL("libgstreamer-1.0.so.0")
