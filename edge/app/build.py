@@ -266,6 +266,8 @@ class _Build:
         if chosen.calibrator and self._engines:
             shelf.put_cache(self._engines.cache(chosen))
         shelf.put_canaries(self._referee, chosen, outcome.fallback, self._images.paths)
+        shelf.put_baseline(self._referee, chosen, self._images)
+        self._told("publishing", 0, 1)
         return shelf.publish(self._manifest(chosen, report))
 
     def _extras(self, outcome: Outcome) -> PageExtras:
@@ -273,8 +275,6 @@ class _Build:
         referee, selection = self._referee, self._images.selection
         order = sorted(outcome.scored, key=lambda c: (c.method is None, c != outcome.chosen))
         shown = [(one.name, referee.findings[one.file]) for one in order]
-        shelf.put_baseline(self._referee, chosen, self._images)
-        self._told("publishing", 0, 1)
         used = Used(selection.calibration, selection.held_out, self._images.left_out)
         tried = {one.method for one in order if one.method}
         ranges = {str(method): self._graphs.ranges(method) for method in tried}
