@@ -25,7 +25,7 @@ const options = {
   bundle: true,
   minify: true,
   format: "esm",
-  target: ["chrome100", "firefox110", "safari16"],
+  target: ["chrome110", "firefox121", "safari16.4"],
   jsx: "automatic",
   jsxImportSource: "preact",
   charset: "utf8",

@@ -9,6 +9,10 @@ import { isTrouble } from "./live/camera";
 import { cameras, watchLine } from "./live/feed";
 import { startClock } from "./live/line-state";
 import { LiveRoom } from "./live/room";
+import { HealthRoom } from "./health/room";
+import { LineRoom } from "./line/room";
+import { ModelRoom } from "./models/room";
+import { RecentRoom } from "./recent/room";
 import { Login } from "./ui/login";
 import { News } from "./ui/news";
 import { Bar, Conditions } from "./ui/shell";
@@ -49,6 +53,10 @@ function Inside(): JSX.Element {
       <Conditions />
       <main id="content" tabIndex={-1} data-room={open}>
         {open === "live" && <LiveRoom />}
+        {open === "recent" && <RecentRoom />}
+        {open === "health" && <HealthRoom />}
+        {open === "models" && <ModelRoom />}
+        {open === "line" && <LineRoom />}
       </main>
       <News />
     </>

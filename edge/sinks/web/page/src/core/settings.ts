@@ -2,7 +2,8 @@
 
 import { effect, signal, type Signal } from "@preact/signals";
 
-function kept<T extends string | boolean>(name: string, first: T, allowed: readonly T[]): Signal<T> {
+/** A choice that this browser remembers; what is not `allowed` falls back to `first`. */
+export function kept<T extends string | boolean>(name: string, first: T, allowed: readonly T[]): Signal<T> {
   const choice = signal(read(name, first, allowed));
   effect(() => {
     try {

@@ -153,6 +153,8 @@ export interface Models {
   current: string | null;
   previous: string | null;
   candidate: string | null;
+  /** Whether the last recalibration published nothing and left a report, `refused`. */
+  refused?: boolean;
   bundles: BundleRow[];
 }
 
@@ -179,6 +181,7 @@ export interface CollectedRow {
 export interface Collected extends Paged<CollectedRow> {
   images: number;
   megabytes: number;
+  collecting?: boolean;
 }
 
 export interface Region {
@@ -196,15 +199,19 @@ export interface ClassRule {
 export interface Rules {
   regions: Region[];
   classes: Record<string, ClassRule>;
-  max_age_ms: number | null;
+  max_age_ms: number;
 }
 
 export interface LineVersion {
+  /** 0: there were no rules yet. */
   version: number;
-  rules: Rules;
+  /** null: frames have no verdict. */
+  rules: Rules | null;
   changed_at: string | null;
   who: string | null;
   why: string | null;
+  /** NG classes that the model does not know: then every frame is UNKNOWN. */
+  unknown_labels?: string[];
 }
 
 export interface HourRow {
@@ -214,6 +221,8 @@ export interface HourRow {
   ng: number;
   unknown: number;
   frames: number;
+  dropped: number;
+  blind_s: number;
   detections: Record<string, number>;
 }
 

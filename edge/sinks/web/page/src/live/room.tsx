@@ -2,10 +2,8 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { hashOf, place } from "../core/route";
+import { place } from "../core/route";
 import { offers } from "../core/session";
-import { drawn } from "../core/settings";
-import { Icon } from "../ui/icon";
 import { words } from "../words";
 import { cameras, want } from "./feed";
 import { Latest } from "./latest";
@@ -24,16 +22,7 @@ export function LiveRoom(): JSX.Element {
   useWanted(wall, shown.map(({ name }) => name));
   return (
     <div class="live">
-      <div class="live-bar">
-        <h1 class="visually-hidden">{words.value.rooms.live}</h1>
-        {asked && cameras.value.length > 1 && (
-          <a class="button" href={hashOf("live")}>
-            <Icon name="back" />
-            {live.all}
-          </a>
-        )}
-        <Switches />
-      </div>
+      <h1 class="visually-hidden">{words.value.rooms.live}</h1>
       <div ref={wall} class="cameras" data-many={shown.length > 1} role="group" aria-label={live.cameras}>
         {shown.map((camera) => (
           <Tile key={camera.name} camera={camera} alone={shown.length === 1} />
@@ -41,25 +30,6 @@ export function LiveRoom(): JSX.Element {
         {!shown.length && <p class="empty">{linkState.value.reason || live.waiting}</p>}
       </div>
       {offers("/api/detections") && <Latest />}
-    </div>
-  );
-}
-
-function Switches(): JSX.Element {
-  const { live } = words.value;
-  return (
-    <div class="switches" role="group" aria-label={live.drawn}>
-      {(["boxes", "labels", "scores"] as const).map((name) => (
-        <button
-          key={name}
-          type="button"
-          class="switch"
-          aria-pressed={drawn[name].value}
-          onClick={() => (drawn[name].value = !drawn[name].value)}
-        >
-          {live[name]}
-        </button>
-      ))}
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { Icon, IconButton } from "../ui/icon";
 import { words } from "../words";
 import { number, spanText } from "../words/format";
 import { type Camera, isTrouble, type Moment } from "./camera";
+import { cameras } from "./feed";
 import { Count, Figures, Legend, VerdictPlate } from "./figures";
 import { clockTick } from "./line-state";
 import { imageFile } from "./paint";
@@ -71,6 +72,11 @@ export function Tile({ camera, alone }: Props): JSX.Element {
       onKeyDown={onKeyDown}
     >
       <header class="head">
+        {alone && cameras.value.length > 1 && (
+          <a class="button" href={hashOf("live")} aria-label={words.value.live.all} title={words.value.live.all}>
+            <Icon name="back" />
+          </a>
+        )}
         <h2 class="name">{alone ? camera.name : <a href={hashOf("live", camera.name)}>{camera.name}</a>}</h2>
         <Badge now={now} />
       </header>

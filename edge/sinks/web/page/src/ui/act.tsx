@@ -9,6 +9,8 @@ import type { Act } from "../core/wire";
 import { words } from "../words";
 import { Dialog } from "./dialog";
 
+/** The service asks for as much. */
+const LEAST_REASON = 3;
 const lastWho = signal("");
 
 interface Props {
@@ -33,7 +35,7 @@ export function ActDialog({ title, what, button, danger = false, act, onClose }:
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     const by = { who: who.trim(), why: why.trim() };
-    if (!by.who || !by.why) {
+    if (!by.who || by.why.length < LEAST_REASON) {
       setFailed(new ApiError(0, said.missing));
       return;
     }
@@ -53,9 +55,9 @@ export function ActDialog({ title, what, button, danger = false, act, onClose }:
       <form class="act" onSubmit={(event) => void submit(event)}>
         <p>{what}</p>
         <label for={`${id}-who`}>{said.who}</label>
-        <input id={`${id}-who`} name="who" value={who} readOnly={own !== ""} maxLength={80} autocomplete="name" onInput={(event) => setWho(event.currentTarget.value)} />
+        <input id={`${id}-who`} name="who" value={who} readOnly={own !== ""} maxLength={64} autocomplete="name" onInput={(event) => setWho(event.currentTarget.value)} />
         <label for={`${id}-why`}>{said.why}</label>
-        <textarea id={`${id}-why`} name="why" rows={2} maxLength={400} value={why} onInput={(event) => setWhy(event.currentTarget.value)} />
+        <textarea id={`${id}-why`} name="why" rows={2} maxLength={300} value={why} onInput={(event) => setWhy(event.currentTarget.value)} />
         <Failure failed={failed} />
         <footer>
           <small>{said.written}</small>

@@ -5,6 +5,7 @@ import { hashOf, place, type Room } from "../core/route";
 import { rooms } from "../core/session";
 import { isTrouble } from "../live/camera";
 import { cameras } from "../live/feed";
+import { Switches } from "../live/switches";
 import { about, conditions, linkState } from "../live/line-state";
 import { words } from "../words";
 import { Icon } from "./icon";
@@ -19,6 +20,7 @@ export function Bar(): JSX.Element {
         Edge <small id="version">{version}</small>
       </p>
       {rooms.value.length > 1 && <Navigation />}
+      {place.value.room === "live" && <Switches />}
       <dl class="about">
         <div>
           <dt>{words.value.model}</dt>

@@ -1,0 +1,180 @@
+// The health of the service: its state in plain words, its figures, and what changed.
+
+import { signal } from "@preact/signals";
+import type { ComponentChildren, JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { usePolled } from "../core/polled";
+import { hashOf } from "../core/route";
+import { offers } from "../core/session";
+import type { Health, Series, SeriesName } from "../core/wire";
+import { isTrouble } from "../live/camera";
+import { cameras } from "../live/feed";
+import { about } from "../live/line-state";
+import { Outdated } from "../ui/outdated";
+import { words } from "../words";
+import { number, spanText } from "../words/format";
+import { History } from "./history";
+import { factsOf } from "./host";
+import { Plot } from "./plot";
+
+const EVERY_MS = 3000;
+const SERIES_EVERY_MS = 5000;
+const SPANS_MIN = [15, 60, 480, 1440];
+const minutes = signal(60);
+
+export function HealthRoom(): JSX.Element {
+  const { health, rooms } = words.value;
+  const polled = usePolled<Health>("/api/health", EVERY_MS);
+  return (
+    <div class="room">
+      <h1 class="visually-hidden">{rooms.health}</h1>
+      <Outdated {...polled} />
+      {polled.data && <State health={polled.data} old={polled.failed !== null} />}
+      <div class="cards">
+        <CameraCard />
+        {polled.data && <RunningCard health={polled.data} />}
+        {polled.data?.host && (
+          <Card title={health.host}>
+            <Facts facts={factsOf(polled.data.host)} />
+          </Card>
+        )}
+      </div>
+      {offers("/api/series") && <Plots />}
+      {offers("/api/history") && <History />}
+    </div>
+  );
+}
+
+function State({ health, old }: { health: Health; old: boolean }): JSX.Element {
+  const { service, camera, health: said } = words.value;
+  const nameOf = (state: string): string =>
+    state in service ? service[state as Health["state"]].name : state in camera ? camera[state as keyof typeof camera] : "";
+  return (
+    <section class="state" data-state={health.state} data-old={old} aria-label={said.reasons}>
+      <p class="word">{service[health.state].name}</p>
+      <p class="what">{service[health.state].what}</p>
+      <ul>
+        {health.reasons.map(({ state, reason }, i) => (
+          <li key={i}>
+            {nameOf(state) && <b>{nameOf(state)} </b>}
+            {reason}
+          </li>
+        ))}
+        {!health.reasons.length && health.state === "running" && <li>{said.fine}</li>}
+      </ul>
+    </section>
+  );
+}
+
+export function Card({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <section class="card" aria-label={title}>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function CameraCard(): JSX.Element {
+  const { health, camera, live, none } = words.value;
+  return (
+    <Card title={health.cameras}>
+      <table>
+        <tbody>
+          {cameras.value.map((one) => {
+            const { state } = one.now.value;
+            const age = one.age();
+            const fps = one.newest.value?.frame.stats?.fps;
+            return (
+              <tr key={one.name}>
+                <th scope="row"><a href={hashOf("live", one.name)}>{one.name}</a></th>
+                <td><b class="mark" data-kind={state === "live" ? "good" : isTrouble(state) ? "bad" : "warn"}>{camera[state]}</b></td>
+                <td class="number">{state === "live" && fps !== undefined ? `${number(fps, 1)} ${live.fps}` : none}</td>
+                <td class="number">{age === null ? none : spanText(age)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Card>
+  );
+}
+
+function RunningCard({ health }: { health: Health }): JSX.Element {
+  const { health: said, model, engine, live } = words.value;
+  const report = health.bundle && offers("/api/models") ? <a href={hashOf("models", health.bundle)}>{said.report}</a> : null;
+  return (
+    <Card title={said.running}>
+      <Facts
+        facts={[
+          [model, about.value.model],
+          [engine, health.engine],
+          [said.bundle, <>{health.bundle ?? said.noBundle} {report}</>],
+          [live.latency, health.latency_ms.p50 === null ? null : spanText(health.latency_ms.p50)],
+          [said.uptime, spanText(health.uptime_s * 1000)],
+          [said.version, about.value.version],
+        ]}
+      />
+    </Card>
+  );
+}
+
+export type Fact = [name: string, value: ComponentChildren];
+
+function Facts({ facts }: { facts: Fact[] }): JSX.Element {
+  return (
+    <dl class="fact-list">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value ?? words.value.none}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Plots(): JSX.Element {
+  const { health } = words.value;
+  const polled = usePolled<Series>(`/api/series?minutes=${minutes.value}`, SERIES_EVERY_MS);
+  const series = polled.data;
+  return (
+    <section aria-label={health.minutes}>
+      <div class="room-head">
+        <h2>{health.span(minutes.value)}</h2>
+        <div class="switches" role="group" aria-label={health.minutes}>
+          {SPANS_MIN.map((span) => (
+            <button key={span} type="button" class="switch" aria-pressed={minutes.value === span} onClick={() => (minutes.value = span)}>
+              {health.span(span)}
+            </button>
+          ))}
+        </div>
+      </div>
+      <Outdated {...polled} />
+      {series && (series.at.length ? <PlotGrid series={series} /> : <p class="loading">{health.noData}</p>)}
+    </section>
+  );
+}
+
+function PlotGrid({ series }: { series: Series }): JSX.Element {
+  const { health } = words.value;
+  const curve = (name: SeriesName, called: string) => ({ name: called, values: series[name] ?? [] });
+  const plots = useMemo(
+    () => [
+      { title: health.rate, digits: 1, curves: [curve("fps", health.rate)] },
+      { title: health.age, digits: 0, curves: [curve("frame_age_p50_ms", health.p50), curve("frame_age_p99_ms", health.p99)] },
+      { title: health.latency, digits: 0, curves: [curve("latency_p50_ms", health.latency)] },
+      { title: health.detections, digits: 0, curves: [curve("detections", health.detections)] },
+      { title: health.temperature, digits: 1, curves: [curve("temperature_c", health.temperature)] },
+    ].filter(({ curves }) => curves.some(({ values }) => values.some((value) => value !== null))),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `curve` only reads `series`
+    [series, health],
+  );
+  return (
+    <div class="plots">
+      {plots.map(({ title, digits, curves }) => (
+        <Plot key={title} title={title} at={series.at} curves={curves} digits={digits} />
+      ))}
+    </div>
+  );
+}
