@@ -2,7 +2,8 @@
 # make test    every check; EXTRAS=export,rtx adds those of Ultralytics' export and of TensorRT-RTX's builder, as CI does
 # make bench   the README's tables, measured on this machine (minutes)
 # make install   as a service of this machine, with systemd (asks for sudo); make uninstall takes it away again
-# make soak    100,000 frames: memory, threads and file descriptors stay flat (minutes)
+# make soak    an hour in a bad factory: every fault told and mended, memory, threads and descriptors flat
+# make soak-frames   100,000 frames as fast as they come, without a fault (minutes)
 
 SHELL   := /bin/bash
 PYTHON  ?= python3
@@ -32,7 +33,7 @@ elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo DEBIAN_FRONT
 else echo "Missing system packages. Install them with:  sudo apt-get install -y$$missing" >&2; $(2); fi
 endef
 
-.PHONY: demo test bench soak install uninstall clean
+.PHONY: demo test bench soak soak-frames install uninstall clean
 
 demo: $(VENV)/installed
 	@if [ -t 1 ]; then exec $(BIN)/edge demo; else exec $(BIN)/edge demo --seconds 30 --json -; fi
@@ -57,7 +58,10 @@ uninstall: $(VENV)/installed
 	sudo $(BIN)/edge uninstall $(if $(PURGE),--purge)
 
 soak: $(TESTED)
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.soak --minutes 60
+
+soak-frames: $(TESTED)
+	$(BIN)/python -m tests.soak.frames
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

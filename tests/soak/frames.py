@@ -1,4 +1,4 @@
-"""`make soak`: the real service for 100,000 frames; memory, threads and descriptors stay flat.
+"""`make soak-frames`: the real service for 100,000 frames; it holds no more at the end.
 
 The service runs as a process of its own, with a tiny network so that it takes minutes: rendered
 line, mailbox, ONNX Runtime, JSON lines with rotation, metrics and the live view with one viewer.
