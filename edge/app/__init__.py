@@ -9,18 +9,23 @@ from edge.app.parts import bundle_key
 from edge.app.recalibrate import recalibrate
 from edge.app.service import RunReport, demo, load_service_config, serve
 from edge.app.stills import ImageResult, detect_images, evaluate, export, render
+from edge.app.users import ROLES, add_program, add_user, change_password, remove_user, users
 from edge.host.install import install, uninstall
 
 __all__ = [
+    "ROLES",
     "BuildRequest",
     "EngineSettings",
     "ImageResult",
     "RunReport",
     "RuntimeAsked",
+    "add_program",
+    "add_user",
     "bench",
     "bench_viewers",
     "build",
     "bundle_key",
+    "change_password",
     "demo",
     "detect_images",
     "doctor",
@@ -30,8 +35,10 @@ __all__ = [
     "load_service_config",
     "models",
     "recalibrate",
+    "remove_user",
     "render",
     "rollback",
     "serve",
     "uninstall",
+    "users",
 ]

@@ -12,7 +12,7 @@ import click
 
 import edge
 from edge import app
-from edge.cli import building, installing, printing
+from edge.cli import building, installing, people, printing
 from edge.cli.flags import (
     PATH,
     SEEDS,
@@ -236,6 +236,7 @@ cli.add_command(building.recalibrate)
 cli.add_command(building.rollback)
 cli.add_command(installing.install)
 cli.add_command(installing.uninstall)
+cli.add_command(people.users)
 
 
 @cli.command(

@@ -16,7 +16,7 @@ from edge.core.config import WebConfig
 from edge.core.pool import FramePool
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import CameraState, Detections, Frame
-from edge.sinks.web import pages, server
+from edge.sinks.web import listening, pages
 from edge.sinks.web.picture import encode
 from edge.sinks.web.server import LiveView
 from tests.sinks.parts import ABOUT, DEADLINE_S, found, frame, running_line, status, until
@@ -129,7 +129,7 @@ def test_a_slow_viewer_misses_frames_and_then_sees_the_newest(view: LiveView) ->
     assert len(seen) < 60
 
 
-@pytest.mark.parametrize("module", [pages, server], ids=["by the server", "by the kernel"])
+@pytest.mark.parametrize("module", [pages, listening], ids=["by the server", "by the kernel"])
 def test_a_viewer_that_takes_nothing_for_long_is_disconnected(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType
 ) -> None:

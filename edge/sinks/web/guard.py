@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.core.errors import EdgeError
 from edge.sinks.web.access.people import Person
+from edge.sinks.web.addresses import address_of, is_loopback
 from edge.sinks.web.endpoint import MAX_BODY_BYTES, RefusedError, too_long
 
 OPEN_PATHS = frozenset({"/", "/api/session", "/healthz", "/openapi.json"})
@@ -27,12 +28,6 @@ _POLICY = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Whether this name or address can only be reached from this machine."""
-    address = _address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 class Guard:
@@ -61,7 +56,7 @@ class Guard:
             app: what is guarded; finds the person as ``scope["edge.person"]``.
             hosts: names it answers to besides loopback.
             any_address: whether it answers to any address, besides loopback's.
-            identify: who sent a request; None: nobody known.
+            identify: who sent a request, None: nobody known; an ``EdgeError`` lets nobody in.
         """
         self._app = app
         self._hosts = {host.lower() for host in hosts}
@@ -92,7 +87,10 @@ class Guard:
             _require_deliberate(headers)
 
     def _admitted(self, scope: Scope) -> Person | None:
-        person = self._identify(scope)
+        try:
+            person = self._identify(scope)
+        except EdgeError as error:
+            raise RefusedError(503, str(error)) from error
         if person is None and not _is_open(scope):
             raise RefusedError(401, "Nobody is logged in.", "Log in, then try again.")
         return person
@@ -101,7 +99,7 @@ class Guard:
         host = (_hostname(f"//{host_header}") or "").lower()
         if is_loopback(host) or host in self._hosts:
             return True
-        return self._any_address and _address(host) is not None
+        return self._any_address and address_of(host) is not None
 
 
 async def _refuse(refused: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,12 +156,5 @@ def _place(url: str) -> str | None:
 def _hostname(url: str) -> str | None:
     try:
         return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
     except ValueError:
         return None

@@ -24,10 +24,8 @@ from edge.core.types import CameraStatus
 from edge.sinks.metrics import Metrics
 from edge.sinks.web.endpoint import RefusedError, on_refused, reads
 from edge.sinks.web.hub import NOTHING, Hub, Viewer
+from edge.sinks.web.listening import WRITE_TIMEOUT_S
 from edge.sinks.web.picture import Picture
-
-WRITE_TIMEOUT_S = 10.0
-"""A viewer that takes nothing for this long is disconnected, seconds."""
 
 NOTICE_S = 1.0
 """A viewer without pictures hears of a change at the service after this long at most, seconds."""
@@ -95,9 +93,14 @@ class Pages:
         """A style sheet, script or picture of the page."""
         return self._file(request.path_params["name"])
 
-    async def healthz(self, _request: Request) -> Response:
-        """200 while at least one camera is inspected by a model that is trusted, else 503."""
+    async def healthz(self, request: Request) -> Response:
+        """200 while at least one camera is inspected by a model that is trusted, else 503.
+
+        Who has not logged in is told the state in one word.
+        """
         body = self._parts.health()
+        if request.scope["edge.person"] is None:
+            body = {"state": body["state"]}
         good = ServiceState(body["state"]) in INSPECTING
         return JSONResponse(body, 200 if good else 503, {"cache-control": "no-store"})
 

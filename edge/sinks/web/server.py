@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,21 +17,24 @@ from starlette.routing import BaseRoute
 
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import WebConfig
-from edge.core.errors import ConfigError, UnavailableError
+from edge.core.errors import UnavailableError
 from edge.core.readings import Readings
 from edge.core.service import Conditions
 from edge.core.types import CameraStatus, Detections, Frame
 from edge.sinks.health import STALE_S, health
 from edge.sinks.metrics import Metrics
 from edge.sinks.summary import Summary
-from edge.sinks.web.access.people import Person, Role
-from edge.sinks.web.guard import Guard, is_loopback
+from edge.sinks.web.access.policy import certificate_for, entrance_for
+from edge.sinks.web.addresses import is_loopback
+from edge.sinks.web.guard import Guard
 from edge.sinks.web.hub import Hub
-from edge.sinks.web.pages import WRITE_TIMEOUT_S, Pages, Parts
+from edge.sinks.web.listening import listen, settings, url
+from edge.sinks.web.pages import Pages, Parts
 from edge.sinks.web.picture import Picture, encode
+from edge.sinks.web.session import SessionPages
 
 _START_TIMEOUT_S = 10.0
-_SEND_BUFFER_BYTES = 256 * 1024
+_THREADS = 4  # for what waits for a disk or a password: never more cores than the line can spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,10 @@ class LiveView:
             rooms: further endpoints, made by :mod:`edge.sinks.web.endpoint`.
 
         Raises:
-            ConfigError: the address can be reached from other machines without ``insecure``.
+            ConfigError: other machines reach the address, but nobody could log in; or users or
+                certificate cannot be used.
+            UnavailableError: no certificate can be made.
         """
-        _require_safe(config)
         self._config = config
         self._clock = clock or MonotonicClock()
         self._conditions = conditions or Conditions()
@@ -98,7 +103,10 @@ class LiveView:
             conditions=self._conditions,
             readings=readings,
         )
-        self._server = uvicorn.Server(self._uvicorn_config(about, rooms))
+        self._entrance = entrance_for(config, self._clock)
+        self._certificate = certificate_for(config)
+        app = self._guarded(about, rooms)
+        self._server = uvicorn.Server(settings(app, config.max_viewers, self._certificate))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
         self._started = threading.Event()
@@ -111,8 +119,9 @@ class LiveView:
         Raises:
             UnavailableError: the port is taken or the address is not this machine's.
         """
-        listener = _listen(self._config.host, self._config.port)
-        self.url = _url(self._config.host, listener.getsockname()[1])
+        host = self._config.host
+        listener = listen(host, self._config.port)
+        self.url = url(host, listener.getsockname()[1], secure=self._certificate is not None)
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="edge-web")
         self._thread.start()
         if not self._started.wait(_START_TIMEOUT_S) or self._failure is not None:
@@ -165,13 +174,17 @@ class LiveView:
         so, now = self._conditions, self._clock.now()
         return health(self.hub.statuses(), cameras, now, so.reasons(), so.warnings())
 
-    def _uvicorn_config(self, about: About, rooms: Sequence[BaseRoute]) -> uvicorn.Config:
+    def _guarded(self, about: About, rooms: Sequence[BaseRoute]) -> Guard:
         hello = {
             "labels": list(about.labels),
             "model": about.model,
             "version": about.version,
             "stale_ms": STALE_S * 1000,
         }
+
+        def about_session() -> dict[str, Any]:
+            return hello | {"engine": about.engine()}
+
         parts = Parts(
             hub=self.hub,
             metrics=self._metrics,
@@ -180,28 +193,14 @@ class LiveView:
             hello=hello,
             clock=self._clock,
             max_viewers=self._config.max_viewers,
-            rooms=rooms,
+            rooms=[*SessionPages(self._entrance, about_session).routes(), *rooms],
         )
-        pages = Pages(parts)
         hosts = [self._config.host, *self._config.allowed_hosts]
-        local = is_loopback(self._config.host)
-        somebody = Person("", Role.ENGINEER if local else Role.VIEWER)
-        app = Guard(pages.app(), hosts, any_address=not local, identify=lambda _scope: somebody)
-        return uvicorn.Config(
-            app,
-            loop="asyncio",
-            http="h11",
-            ws="websockets-sansio",
-            ws_max_size=4096,
-            ws_per_message_deflate=False,  # a JPEG does not get smaller
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=2 * self._config.max_viewers + 32,
-            timeout_graceful_shutdown=1,
+        return Guard(
+            Pages(parts).app(),
+            hosts,
+            any_address=not is_loopback(self._config.host),
+            identify=self._entrance.identify,
         )
 
     def _serve(self, listener: socket.socket) -> None:
@@ -216,6 +215,7 @@ class LiveView:
 
     async def _serve_until_closed(self, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS, "edge-web-work"))
         self.hub.start(self._loop)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not serving.done():
@@ -229,39 +229,3 @@ class LiveView:
             if connection.transport.get_write_buffer_size():
                 connection.transport.abort()  # it does not read: closing would wait for it
         self._server.should_exit = True
-
-
-def _require_safe(config: WebConfig) -> None:
-    if not is_loopback(config.host) and not config.insecure:
-        raise ConfigError(
-            f"sinks.web.host is {config.host!r}: every machine that reaches this address could "
-            f"watch, since the live view has no login and no TLS yet. Use 127.0.0.1 (and ssh -L), "
-            f"or set sinks.web.insecure: true on a network that you trust"
-        )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted connections inherit these. A small buffer keeps a slow viewer's picture new;
-        # the kernel drops who reads nothing, even when closing waits for the last bytes.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        listener.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(WRITE_TIMEOUT_S * 1000)
-        )
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise UnavailableError(
-            f"{host}:{port}: cannot listen here: {error.strerror}. Is another edge "
-            f"running? Choose another port with --port, or 0 for a free one"
-        ) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
