@@ -7,6 +7,7 @@ from edge.app.engines import EngineSettings, RuntimeAsked
 from edge.app.measure import bench, bench_viewers
 from edge.app.parts import bundle_key
 from edge.app.recalibrate import recalibrate
+from edge.app.run import serve_file
 from edge.app.service import RunReport, demo, load_service_config, serve
 from edge.app.stills import ImageResult, detect_images, evaluate, export, render
 from edge.app.users import ROLES, add_program, add_user, change_password, remove_user, users
@@ -39,6 +40,7 @@ __all__ = [
     "render",
     "rollback",
     "serve",
+    "serve_file",
     "uninstall",
     "users",
 ]

@@ -14,7 +14,7 @@ from edge.app.parts import SERVICE_STATE, bundle_key, is_service_user
 from edge.app.serving import Serving
 from edge.core.clock import MonotonicClock
 from edge.core.config import EdgeConfig
-from edge.core.errors import UnavailableError
+from edge.core.errors import EdgeError, UnavailableError
 from edge.core.ports import Sink
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import Detections, Frame
@@ -52,13 +52,19 @@ class Start:
 
 
 @contextmanager
-def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterator[Start]:
+def starting(
+    config: EdgeConfig,
+    model: Path,
+    conditions: Conditions,
+    forgiven: Callable[[], bool] = lambda: False,
+) -> Iterator[Start]:
     """Open the model; after a crash loop the last one that was known to be good, in safe mode.
 
     Args:
         config: of the service.
         model: as it was named; ``current`` in a folder of builds is followed.
         conditions: where states are told.
+        forgiven: whether an error is none of the service's: then it counts as no crash.
 
     Raises:
         EdgeError: it cannot be used here.
@@ -75,18 +81,23 @@ def starting(config: EdgeConfig, model: Path, conditions: Conditions) -> Iterato
     ):
         guard = CrashGuard(store)
         guard.begin()
-        if not guard.safe_mode:
-            name = models and bundle_to_start(models, StoredMemory(store))
-            chosen = models / BUILDS / name if models and name else model
-            serving = Serving(chosen, config.detect, bundle_key(), pools)
-            switch = ModelSwitch(serving.detector)
-            yield Start(serving, switch, models, store, pools, guard, models)
-        else:
-            good = None if models is None else last_confirmed(store, models)
-            serving = Serving(good or model, config.detect, bundle_key(), pools)
-            conditions.begin(ServiceState.FALLBACK, guard.reason)
-            switch = ModelSwitch(serving.fallback or serving.detector)
-            yield Start(serving, switch, None, store, pools, guard, models)
+        try:
+            if not guard.safe_mode:
+                name = models and bundle_to_start(models, StoredMemory(store))
+                chosen = models / BUILDS / name if models and name else model
+                serving = Serving(chosen, config.detect, bundle_key(), pools)
+                switch = ModelSwitch(serving.detector)
+                yield Start(serving, switch, models, store, pools, guard, models)
+            else:
+                good = None if models is None else last_confirmed(store, models)
+                serving = Serving(good or model, config.detect, bundle_key(), pools)
+                conditions.begin(ServiceState.FALLBACK, guard.reason)
+                switch = ModelSwitch(serving.fallback or serving.detector)
+                yield Start(serving, switch, None, store, pools, guard, models)
+        except EdgeError:
+            if forgiven():
+                guard.clean_end()
+            raise
         guard.clean_end()  # an error that ends the service is none
 
 
@@ -166,9 +177,9 @@ def open_keeper(config: EdgeConfig, start: Start, conditions: Conditions) -> Ite
 
 
 def state_folder() -> Path:
-    """Where the service remembers: systemd's ``STATE_DIRECTORY``, else the service's own, else ours.
+    """Where the service remembers: systemd's ``STATE_DIRECTORY``, the service's own, or ours.
 
-    What its user does by hand, such as a recalibration, finds what the service collected.
+    What the service's user does by hand, such as a recalibration, finds what was collected.
     """
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:

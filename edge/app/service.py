@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,17 @@ from edge import live
 from edge.app.heart import Heart
 from edge.app.keeping import open_keeper, starting, state_folder
 from edge.app.parts import model_to_use, open_events, open_sinks, shipped_model
+from edge.app.reloading import Reload
 from edge.app.tending import Tending
 from edge.camera import open_feed
 from edge.camera.uri import with_secrets
-from edge.core.clock import MonotonicClock
+from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import CameraConfig, EdgeConfig, SinksConfig, Strict, WebConfig
 from edge.core.config_file import load_config
 from edge.core.mailbox import Mailbox
+from edge.core.ports import CameraFeed, Sink
 from edge.core.service import Conditions
+from edge.core.types import CameraState, CameraStatus
 from edge.host.credentials import camera_secrets
 from edge.host.notify import Notifier
 from edge.host.signals import stop_on_signals
@@ -79,7 +82,11 @@ def load_service_config(path: Path) -> EdgeConfig:
 
 
 def serve(
-    config: EdgeConfig, ready: Callable[[str | None], None], seconds: float | None = None
+    config: EdgeConfig,
+    ready: Callable[[str | None], None],
+    seconds: float | None = None,
+    *,
+    reload: Reload | None = None,
 ) -> RunReport:
     """Run cameras, detector and sinks until a signal, the recordings' end, or ``seconds``.
 
@@ -87,33 +94,38 @@ def serve(
         config: what to run.
         ready: called once with the live view's address (None without one), before the first frame.
         seconds: stop after this long; None: never.
+        reload: ends the run early when another configuration is to be used.
     """
     clock, conditions = MonotonicClock(), Conditions()
     with ExitStack() as stack:
         heartbeat = stack.enter_context(closing(Notifier.from_environment()))
-        start = stack.enter_context(starting(config, model_to_use(config.model), conditions))
+        forgiven = reload.may_go_back if reload else lambda: False
+        opening = starting(config, model_to_use(config.model), conditions, forgiven)
+        start = stack.enter_context(opening)
         model = start.switch
         kept = stack.enter_context(open_keeper(config, start, conditions))
         overview = Overview(clock, conditions)
         tending = Tending(config, start, kept, overview, clock)
         url, sinks = open_sinks(_housed(config), model, stack, conditions, tending.readings)
         tending.storage.sinks = sinks
-        secrets = camera_secrets()
-        feeds = [open_feed(_with_secrets(camera, secrets), clock) for camera in config.cameras]
+        feeds = open_feeds(config, clock)
         events = stack.enter_context(open_events(config, feeds))
         ask = events.put if isinstance(events, Mailbox) else _nobody
         heart = Heart(heartbeat, overview, feeds, ask, clock)
-        stack.enter_context(stop_on_signals(events.close))
+        ending = reload.running(events.close, conditions) if reload else None
+        stack.enter_context(ending or stop_on_signals(events.close))
         if seconds is not None:
             stack.enter_context(_after(seconds, events.close))
         stack.enter_context(heart.beating())
         stack.enter_context(tending.caretaker.caring())
         ready(url)
         heartbeat.ready(f"{model.description}; cameras: {len(feeds)}")
-        live.run(
-            events, model, [overview, *kept.sinks, *sinks], heart.alive, lambda: events.waiting
-        )
-        heartbeat.stopping()
+        every_sink = [overview, *kept.sinks, *sinks]
+        live.run(events, model, every_sink, heart.alive, lambda: events.waiting)
+        if reload and reload.pending:
+            _tell_unknown(config, every_sink, clock)
+        else:
+            heartbeat.stopping()
         report = overview.summary.report()
     return RunReport(
         frames=report.frames,
@@ -134,6 +146,25 @@ def _housed(config: EdgeConfig) -> EdgeConfig:
     web = web.model_copy(update={"folder": state_folder()})
     sinks = config.sinks.model_copy(update={"web": web})
     return config.model_copy(update={"sinks": sinks})
+
+
+def open_feeds(config: EdgeConfig, clock: Clock) -> list[CameraFeed]:
+    """Every camera of a configuration; none is opened before its feed is read.
+
+    Raises:
+        ConfigError: a URI cannot be used as written, or a password is missing.
+    """
+    secrets = camera_secrets()
+    return [open_feed(_with_secrets(camera, secrets), clock) for camera in config.cameras]
+
+
+def _tell_unknown(config: EdgeConfig, sinks: Sequence[Sink], clock: Clock) -> None:
+    """Between two configurations nothing is inspected, and that is what the results say."""
+    reason = "the configuration is read again: nothing is inspected until the camera is open"
+    for camera in config.cameras:
+        status = CameraStatus(camera.name, CameraState.CONNECTING, reason, clock.now())
+        for sink in sinks:
+            sink.camera_changed(status)
 
 
 def _with_secrets(camera: CameraConfig, secrets: Mapping[str, str]) -> CameraConfig:

@@ -79,10 +79,11 @@ def demo(seconds: float | None, port: int, json_to: str | None) -> None:
 @click.option("--seconds", type=click.FloatRange(min=0.1), help="Stop after this long.")
 @json_flag
 def run(config: Path, seconds: float | None, json_to: str | None) -> None:
-    """The service: every configured camera through the detector to every sink, until SIGTERM."""
-    settings = app.load_service_config(config)
-    logging.getLogger().setLevel(settings.log.upper())
-    report = app.serve(settings, printing.announce("SIGTERM or Ctrl-C ends it."), seconds)
+    """The service: every configured camera through the detector to every sink, until SIGTERM.
+
+    SIGHUP reads the configuration again; one with an error is refused, and that is told.
+    """
+    report = app.serve_file(config, printing.announce("SIGTERM or Ctrl-C ends it."), seconds)
     printing.result(dataclasses.asdict(report), json_to)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
@@ -46,8 +47,14 @@ class Notifier:
         return cls(address, _watchdog_interval_s(environ, os.getpid() if pid is None else pid))
 
     def ready(self, status: str) -> None:
-        """The service inspects from now on; systemd starts what waits for it."""
-        self._send("READY=1", f"STATUS={_one_line(status)}")
+        """The service inspects from now on; systemd starts what waits for it, or ends a reload."""
+        self._send("READY=1", f"STATUS={_one_line(status)}", *self._watched(None))
+
+    def reloading(self, status: str, most_s: float) -> None:
+        """The configuration is read again, until ``ready``; the watchdog waits for ``most_s``."""
+        now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send("RELOADING=1", f"MONOTONIC_USEC={now_us}", f"STATUS={_one_line(status)}")
+        self._send("WATCHDOG=1", *self._watched(most_s))
 
     def status(self, text: str) -> None:
         """One line for ``systemctl status``."""
@@ -70,6 +77,12 @@ class Notifier:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _watched(self, most_s: float | None) -> list[str]:
+        """How long the watchdog waits; None: as long as the service manager had said."""
+        if self.watchdog_interval_s is None:
+            return []
+        return [f"WATCHDOG_USEC={round((most_s or 2 * self.watchdog_interval_s) * 1e6)}"]
 
     def _send(self, *assignments: str) -> None:
         if self._socket is None or self._address is None:

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM end the work in hand, not the process in the middle of it."""
+"""Ctrl-C and SIGTERM end the work in hand, SIGHUP has the configuration read again."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,3 +31,19 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+@contextmanager
+def reload_on_signal(reload: Callable[[], None]) -> Iterator[None]:
+    """Call ``reload`` on every SIGHUP; a terminal that is closed ends the process as ever.
+
+    ``reload`` may interrupt itself, between two steps of the main thread.
+    """
+    if os.isatty(0) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda number, frame: reload())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -117,12 +117,27 @@ def is_real() -> dict[str, object]:
     run("systemctl", "daemon-reload")
     run("systemctl", "start", "edge.service")
     until(lambda now: now["ActiveState"] == "active" and len(inspected()) >= 5)
+    reloaded = reload(config)
     shown = show("edge.service")
     address = log().rpartition("Live view: ")[2].split()[0]
     with urllib.request.urlopen(f"{address}/healthz") as answer:
         health = json.load(answer)
     run("systemctl", "stop", "edge.service")
-    return {**shown, "health": health, "frames": inspected(), "stopped": show("edge.service")}
+    found = {"health": health, "frames": inspected(), "reloaded": reloaded}
+    return {**shown, **found, "stopped": show("edge.service")}
+
+
+def reload(config: Path) -> dict[str, object]:
+    """Another camera in the configuration, while it runs; then an error in it."""
+    before = show("edge.service")["ExecMainPID"]
+    text = config.read_text()
+    config.write_text(text.replace("name: line-1", "name: line-2"))
+    run("systemctl", "reload", "edge.service")
+    until(lambda now: any(frame["camera"] == "line-2" for frame in inspected()))
+    config.write_text(text.replace("uri:", "url:"))
+    run("systemctl", "reload", "edge.service")
+    refused = until(lambda now: "refused" in now["StatusText"])
+    return {**refused, "same process": refused["ExecMainPID"] == before}
 
 
 def inspected() -> list[dict[str, object]]:

@@ -141,9 +141,21 @@ def test_edge_itself_inspects_under_this_unit(booted: Booted) -> None:
     if why := real.get("skipped"):
         pytest.skip(why)
     assert (real["ActiveState"], real["NRestarts"]) == ("active", "0")
-    assert all(frame["camera"] == "line-1" for frame in real["frames"])
+    assert real["frames"][0]["camera"] == "line-1"
     assert real["health"]
     assert (real["stopped"]["ActiveState"], real["stopped"]["Result"]) == ("inactive", "success")
+
+
+def test_a_reload_takes_the_edited_configuration_or_tells_why_not(booted: Booted) -> None:
+    real = booted.scene("is_real")
+    if why := real.get("skipped"):
+        pytest.skip(why)
+    reloaded = real["reloaded"]
+    assert reloaded["same process"]
+    assert (reloaded["ActiveState"], reloaded["NRestarts"]) == ("active", "0")
+    assert "did you mean 'uri'" in reloaded["StatusText"]
+    assert real["frames"][-1]["camera"] == "line-2"
+    assert "did you mean 'uri'" in real["health"]["warnings"]["configuration"]
 
 
 def test_uninstalling_for_real_keeps_what_was_made_and_nothing_else(booted: Booted) -> None:
