@@ -13,12 +13,12 @@ from edge.app.memory import StoredMemory
 from edge.core.config import WatchConfig
 from edge.core.errors import DataError
 from edge.core.service import Conditions, ServiceState
-from edge.core.types import Detections, Frame
+from edge.core.types import Detections, Frame, Image
 from edge.engine import publish
 from edge.engine.bundle import write_bundle
 from edge.host.state import StateStore
 from edge.live import ModelSwitch
-from edge.watch import Baseline, Canary
+from edge.watch import Baseline, Canary, CanaryVerdict, check_canaries
 from tests.engine.bundles import fields, files
 from tests.fakes import FakeDetector, a_frame, one_box
 
@@ -55,6 +55,9 @@ class FakeServing:
         self.fallback_canaries = (Canary("canaries/00.png", a_frame(), RIGHT),)
         self.closed = False
 
+    def check_canaries(self) -> CanaryVerdict:
+        return check_canaries(self.detector, self.canaries)
+
     def close(self) -> None:
         self.closed = True
 
@@ -69,6 +72,7 @@ class Line:
     bundles: dict[str, FakeServing] = field(default_factory=dict)
     opened: list[FakeServing] = field(default_factory=list)
     kept: list[Frame] = field(default_factory=list)
+    settings: WatchConfig = SETTINGS
 
     def __post_init__(self) -> None:
         self.models = self.folder / "models"
@@ -93,7 +97,7 @@ class Line:
             self.open,  # type: ignore[arg-type]
             self.memory,
             self.conditions,
-            SETTINGS,
+            self.settings,
             self.clock,
             lambda frame, engine, fallback: self.kept.append(frame),
         )
@@ -110,12 +114,15 @@ class Line:
 
     def inspect(self, frames: int) -> None:
         """Frames go through the loop's model; one every two seconds is shown to the keeper."""
-        for index in range(frames):
-            self.clock.time += max(2 * SETTINGS.every_s, FOLLOW_S)
-            image = a_frame(90)
-            frame = Frame(image.image, index, self.clock.time, image.camera)
-            self.keeper.tap.emit(frame, self.switch(frame))
-            self.keeper.step()
+        for _ in range(frames):
+            self.show(a_frame(90).image)
+
+    def show(self, image: Image) -> None:
+        """One of them."""
+        self.clock.time += max(2 * self.settings.every_s, FOLLOW_S)
+        frame = Frame(image, 0, self.clock.time, "cam")
+        self.keeper.tap.emit(frame, self.switch(frame))
+        self.keeper.step()
 
     @property
     def current(self) -> str | None:

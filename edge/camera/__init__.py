@@ -74,6 +74,8 @@ def open_feed(config: CameraConfig, clock: Clock) -> CameraFeed:
         frozen_s=FROZEN_S[scheme] if config.frozen_s is None else config.frozen_s,
         black_luma=config.black_luma,
         expected=Size(*map(int, config.size.split("x"))) if config.size else None,
+        overlay=config.overlay,
+        least_fps=config.least_fps,
     )
     return SupervisedFeed(opener, config, judge, clock)
 

@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
+from edge.camera.h264 import ReferenceWatch
 from edge.camera.reach import resolve
 from edge.camera.slots import Offer, SlotWriter, serve
 
@@ -38,9 +39,10 @@ def _offer_all(container: Any, writer: SlotWriter) -> None:
     # Frame threads hold back as many frames, and slice threads swallow the decoder's errors.
     stream.thread_type = "NONE"
     stream.codec_context.options = {"err_detect": "explode"}
-    index, damaged = 0, False
+    index, damaged, references = 0, False, _references(stream)
     for packet in container.demux(stream):
         at = time.monotonic()
+        damaged |= references is not None and references.misses(bytes(packet))
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
@@ -56,6 +58,16 @@ def _offer_all(container: Any, writer: SlotWriter) -> None:
                 write = partial(_write, frame)
                 writer.offer(Offer(index, width, height, width * height * 3, at, write))
             index += 1
+
+
+def _references(stream: Any) -> ReferenceWatch | None:
+    """Watches for lost pictures where the decoder does not tell of them."""
+    codec = stream.codec_context
+    if codec.name != "h264":
+        return None
+    watch = ReferenceWatch()
+    watch.misses(bytes(codec.extradata or b""))
+    return watch
 
 
 def _write(frame: Any, slot: memoryview) -> None:

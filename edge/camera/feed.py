@@ -70,7 +70,7 @@ class SupervisedFeed:
 
     def __iter__(self) -> Iterator[CameraEvent]:
         """Frames and status changes, in order, until ``close`` or the camera's own end."""
-        yield self._status()
+        yield self._record.status(self.reopened)
         while not self._held.stop.is_set():
             try:
                 yield from self._session()
@@ -107,8 +107,8 @@ class SupervisedFeed:
         return frame if index == frame.index else replace(frame, index=index)
 
     def _judged(self, frame: Frame) -> Iterator[CameraEvent]:
-        verdict = self._judge.judge(frame, self._clock.now())
-        if verdict.state is not self._record.state:
+        verdict, told = self._judge.judge(frame, self._clock.now()), self._record.verdict
+        if (verdict.state, verdict.slow) != (told.state, told.slow):
             yield from self._enter(verdict)
         if verdict.state is CameraState.LIVE:
             if self._record.lasted_s() >= STEADY_S:
@@ -127,8 +127,8 @@ class SupervisedFeed:
 
     def _back_off(self, error: UnavailableError) -> None:
         """Wait before opening again: doubling, spread, and as long as the camera asked for."""
-        longest_s = self._settings.reopen_max_s
-        wait_s = min(longest_s, self._settings.reopen_min_s * 2 ** min(self._failures, 30))
+        settings = self._settings
+        wait_s = min(settings.reopen_max_s, settings.reopen_min_s * 2 ** min(self._failures, 30))
         wait_s = self._jitter(0.75 * wait_s, wait_s)
         self._failures += 1
         self._clock.wait(self._held.stop, max(wait_s, getattr(error, "retry_after_s", 0.0)))
@@ -136,10 +136,7 @@ class SupervisedFeed:
 
     def _enter(self, verdict: Verdict) -> Iterator[CameraStatus]:
         if self._record.enter(verdict):
-            yield self._status()
-
-    def _status(self) -> CameraStatus:
-        return self._record.status(self.reopened)
+            yield self._record.status(self.reopened)
 
 
 class RecordedFeed:
@@ -256,9 +253,8 @@ class _StateRecord:
 
     def enter(self, verdict: Verdict) -> bool:
         """Take note of a verdict; True when it has to be told."""
-        if verdict.state is CameraState.LIVE and self.state is CameraState.LIVE:
-            return False
-        if verdict == self.verdict:
+        still_live = verdict.state is CameraState.LIVE and self.state is CameraState.LIVE
+        if verdict == self.verdict or (still_live and verdict.slow == self.verdict.slow):
             return False
         if verdict.state is not self.state:
             self._since = self._clock.now()
@@ -273,11 +269,13 @@ class _StateRecord:
         """Log where a fault starts or ends; a line for its end says what it was."""
         if verdict.state in (CameraState.LIVE, CameraState.ENDED):
             if (fault := self._fault) is None:
+                if verdict.slow or self.verdict.slow:
+                    _log.warning("%s: %s", self._name, verdict.reason)
                 return verdict
             self._fault = None
             lasted_s = self._clock.now() - self._fault_since
             _log.info("%s: %s after %.1f s of trouble", self._name, verdict.state.value, lasted_s)
-            return Verdict(verdict.state, f"{verdict.reason}, after: {fault.reason}")
+            return replace(verdict, reason=f"{verdict.reason}, after: {fault.reason}")
         if self._fault is None:
             self._fault_since = self._clock.now()
             _log.warning("%s: %s: %s", self._name, verdict.state.value, verdict.reason)

@@ -57,6 +57,7 @@ _REASONS = {
     "HTTPUnauthorizedError": "the camera refuses user or password (401). Correct them in its URI",
     "HTTPForbiddenError": "the camera forbids access (403). Give its user the right to view",
     "HTTPNotFoundError": "the camera has no such stream (404). Check the path behind the host",
+    "HTTPOtherClientError": "the camera refuses (a 4xx answer; 453: it has too many viewers)",
     "ConnectionRefusedError": "connection refused. Is its RTSP switched on, is the port right?",
     "HostUnknownError": "the host name is unknown. Check the spelling, or use the IP address",
     "NoVideoError": "the stream holds no video. Check the path behind the host",
