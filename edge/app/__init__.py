@@ -4,7 +4,8 @@ from edge.app.build import BuildRequest, build
 from edge.app.bundles import models, rollback
 from edge.app.doctor import doctor
 from edge.app.engines import EngineSettings, RuntimeAsked
-from edge.app.measure import bench, bench_viewers
+from edge.app.forms import bench_table
+from edge.app.measure import bench_against, bench_model, bench_viewers
 from edge.app.parts import bundle_key
 from edge.app.recalibrate import recalibrate
 from edge.app.run import serve_file
@@ -22,7 +23,9 @@ __all__ = [
     "RuntimeAsked",
     "add_program",
     "add_user",
-    "bench",
+    "bench_against",
+    "bench_model",
+    "bench_table",
     "bench_viewers",
     "build",
     "bundle_key",

@@ -1,51 +1,205 @@
-"""Speed on this machine: the detector alone, and the whole loop with and without viewers."""
+"""Speed on this machine: one model, two in turns, and the live loop with and without viewers."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from edge.app.parts import open_reference
+from edge import engine
+from edge.app.parts import bundle_key, model_to_use
 from edge.app.service import RunReport, serve
-from edge.bench import bench_detector, compare
+from edge.bench import (
+    BenchReport,
+    Look,
+    MachineWatch,
+    OneFrameAtATime,
+    Subject,
+    bench,
+    compare,
+    subject_of,
+)
 from edge.camera import open_feed
 from edge.core.clock import MonotonicClock
 from edge.core.config import CameraConfig, DetectConfig, EdgeConfig, SinksConfig, WebConfig
-from edge.core.errors import DataError
+from edge.core.errors import ConfigError, DataError
+from edge.core.pool import FramePool
+from edge.core.ports import OpenDetector
 from edge.core.types import Frame
+from edge.host.jetson import read_health
+from edge.host.nvidia import CardHealth, read_card
 from edge.sinks.web.viewers import ViewerLoad
 
 Progress = Callable[[int, int], None]
+Part = Literal["engine", "fallback", "service", "fp32", "fp16"]
+"""Of a bundle: what runs, what judges it, or what runs with both loaded; of PyTorch's weights: what
+it computes in."""
 
 FRAMES_IN_MEMORY = 30
 ROUNDS_OF_VIEWERS = 4
+ROUNDS_OF_MODELS = 10
+WEIGHTS = ".pt"
 
 
-def bench(
+def bench_model(
     model: Path | None, source: str, seconds: float, threads: int | None, progress: Progress
 ) -> dict[str, Any]:
-    """The engine alone against preprocess + engine + postprocess, on frames held in memory."""
-    frames = _frames_in_memory(source)
-    with open_reference(model, DetectConfig(), threads) as detector:
-        report = bench_detector(detector, frames, seconds=seconds, progress=progress)
-    return {"source": source, "size": str(frames[0].size), **dataclasses.asdict(report)}
+    """One model, on frames held in memory: the engine alone against the whole way."""
+    return measured(model_to_use(model), "engine", source, seconds, threads, progress)
 
 
-def _frames_in_memory(source: str) -> list[Frame]:
-    """The first frames of a source, copied out of its pool."""
+def measured(
+    model: Path,
+    part: Part,
+    source: str,
+    seconds: float,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure one part of a model in this process; plain values, ready for JSON."""
+    machine, frames = MachineWatch(look), frames_in_memory(source)
+    with open_subject(model, part, threads) as subject:
+        report = bench(subject, frames, seconds=seconds, machine=machine, progress=progress)
+    return {
+        "model": str(model),
+        "source": source,
+        "size": str(frames[0].size),
+        **dataclasses.asdict(report),
+    }
+
+
+def bench_against(
+    model: Path | None,
+    other: Path,
+    source: str,
+    seconds: float,
+    threads: int | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Two models in turns, ``other`` first: by how much is ``model`` better, and what is noise?"""
+    ours, frames = model_to_use(model), frames_in_memory(source)
+    share_s = seconds / (2 * ROUNDS_OF_MODELS)
+
+    def once(subject: Subject) -> dict[str, float]:
+        return _numbers(bench(subject, frames, seconds=share_s, rounds=1))
+
+    with (
+        open_subject(other, "engine", threads) as before,
+        open_subject(ours, "engine", threads) as after,
+    ):
+        comparison = compare(
+            lambda: once(before),
+            lambda: once(after),
+            rounds=ROUNDS_OF_MODELS,
+            progress=progress,
+        )
+        engines = {"engine": after.description, "against_engine": before.description}
+    named = {"model": str(ours), "against": str(other), **engines}
+    facts = {"source": source, "size": str(frames[0].size)}
+    return {**named, **facts, **dataclasses.asdict(comparison)}
+
+
+@contextmanager
+def open_subject(model: Path, part: Part, threads: int | None = None) -> Iterator[Subject]:
+    """Something to measure: a bundle's part, an ONNX file, or PyTorch's weights; closes it.
+
+    Raises:
+        EdgeError: it cannot run here.
+    """
+    if model.suffix == WEIGHTS:
+        yield _baseline(model, half=part == "fp16")
+        return
+    settings = DetectConfig()
+    with ExitStack() as opened:
+        if part == "fallback":
+            detector = _fallback(model, settings)
+        else:
+            key = bundle_key()
+            detector = engine.open_detector(model, settings, threads=threads, key=key)
+        opened.callback(detector.close)
+        if part == "service":
+            opened.callback(_fallback(model, settings).close)
+        yield subject_of(detector)
+
+
+def _fallback(model: Path, settings: DetectConfig) -> OpenDetector:
+    found = engine.open_fallback_detector(model, settings, key=bundle_key())
+    if found is None:
+        raise ConfigError(f"{model}: this bundle has no fallback engine")
+    return found
+
+
+def _baseline(weights: Path, *, half: bool) -> Subject:
+    from edge.export.baseline import Baseline  # needs the export extra
+
+    baseline = Baseline(weights, half=half)
+    return OneFrameAtATime(baseline.description, baseline.forward, baseline.predict)
+
+
+def _numbers(report: BenchReport) -> dict[str, float]:
+    return {
+        "engine_only_fps": report.engine_only_fps,
+        "end_to_end_fps": report.end_to_end_fps,
+        "latency_p50_ms": report.latency_ms["p50"],
+        "latency_p99_ms": report.latency_ms["p99"],
+    }
+
+
+def look() -> Look:
+    """At this machine: its files, and what the graphics card's own program says."""
+    board, card = read_health(), read_card() or CardHealth()
+    hottest = board.hottest[1] if board.hottest else None
+    reasons = [each for each in (board.throttled, card.throttled) if each is not None]
+    return Look(
+        gpu=card.name,
+        gpu_mhz=_millions(_either(card.gpu_hz, board.gpu_hz)),
+        gpu_max_mhz=_millions(_either(card.gpu_max_hz, board.gpu_max_hz)),
+        gpu_memory_mb=_millions(card.memory_used_bytes),
+        cpu_mhz=_millions(board.cpu_hz),
+        temperature_c=_either(card.temperature_c, hottest),
+        power_w=_either(card.power_w, board.power_w),
+        power_mode=board.power_mode,
+        throttled=tuple(why for each in reasons for why in each) if reasons else None,
+        available_mb=_millions(board.memory_available_bytes),
+    )
+
+
+def _either(card: float | None, board: float | None) -> float | None:
+    return board if card is None else card
+
+
+def _millions(value: float | None) -> float | None:
+    return None if value is None else value / 1e6
+
+
+def frames_in_memory(source: str) -> list[Frame]:
+    """The first frames of a source, in a pool as a camera has it, which a GPU can pin.
+
+    Raises:
+        DataError: it gives none.
+    """
     frames: list[Frame] = []
+    pool: FramePool | None = None
     feed = open_feed(CameraConfig(name="bench", uri=source), MonotonicClock())
     for event in feed:
         if isinstance(event, Frame):
-            frames.append(dataclasses.replace(event, image=event.image.copy()))
+            pool = pool or FramePool(event.image.nbytes, FRAMES_IN_MEMORY)
+            if event.image.nbytes <= pool.slot_bytes:
+                frames.append(_copied(event, pool))
         if len(frames) == FRAMES_IN_MEMORY:
             feed.close()
     if not frames:
         raise DataError(f"{source}: gave no frame to measure with")
     return frames
+
+
+def _copied(frame: Frame, pool: FramePool) -> Frame:
+    image = pool.array(frame.image.shape)
+    assert image is not None  # there is a slot for each
+    image[:] = frame.image
+    return dataclasses.replace(frame, image=image, block=pool.memory)
 
 
 def bench_viewers(

@@ -160,11 +160,32 @@ def checks(found: Sequence[Check]) -> None:
             _OUT.print(f"{'':<15}[yellow]{escape(check.remedy)}[/]")
 
 
+def forms(rows: Sequence[dict[str, Any]]) -> None:
+    """A model's forms, one line each, with what each brings over the one before."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    titles = ("", "frames/s", "spread", "network alone", "memory MB", "faster", "memory")
+    for title in titles:
+        table.add_column(title, justify="right" if title else "left")
+    for row in rows:
+        if row["reason"]:
+            continue
+        cells = [row[key] for key in ("end_to_end_fps", "spread", "engine_only_fps", "memory_mb")]
+        factors = [f"x {row[key]:.2f}" if row[key] else "-" for key in ("faster", "memory")]
+        table.add_row(escape(row["name"]), *map(_short, cells), *factors)
+    _OUT.print(table)
+    _OUT.print("[dim]faster, memory: against the row above[/]")
+    for row in rows:
+        if row["reason"]:
+            _OUT.print(f"[yellow]not measured:[/] {escape(row['name'])}: {escape(row['reason'])}")
+
+
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return "  ".join(f"{key} {_short(inner)}" for key, inner in value.items())
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(_short, value)) or "none"
     return "-" if value is None else str(value)
 
 

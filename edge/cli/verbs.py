@@ -12,7 +12,7 @@ import click
 
 import edge
 from edge import app
-from edge.cli import building, installing, people, printing
+from edge.cli import benching, building, installing, people, printing
 from edge.cli.flags import (
     PATH,
     SEEDS,
@@ -153,53 +153,7 @@ def evaluate(model: Path | None, images: Path, labels: Path, json_to: str | None
         printing.result(report, json_to)
 
 
-@cli.command(
-    cls=Verb,
-    short_help="Speed on this machine.",
-    epilog="""
-    edge bench
-    edge bench --model m.onnx --source file://clip.mp4 --json -
-    edge bench --viewers 20 --fps 10
-    """,
-)
-@model_flag
-@click.option(
-    "--source",
-    default="pattern://?size=1280x720",
-    show_default=True,
-    help="Where the frames come from; they are read before the clock starts.",
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    help="Time in all; it is cut into rounds that alternate.",
-)
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads of the engine.")
-@click.option(
-    "--viewers",
-    type=click.IntRange(1, 500),
-    help="Compare the live loop with this many viewers, one of which never reads, with none.",
-)
-@click.option("--fps", type=click.FloatRange(0.1, 1000), default=10.0, help="With --viewers: pace.")
-@json_flag
-def bench(
-    model: Path | None,
-    source: str,
-    seconds: float,
-    threads: int | None,
-    viewers: int | None,
-    fps: float,
-    json_to: str | None,
-) -> None:
-    """Speed on this machine: the engine alone against everything, in rounds that alternate."""
-    with printing.progress("measuring") as progress:
-        if viewers is None:
-            report = app.bench(model, source, seconds, threads, progress)
-        else:
-            report = app.bench_viewers(model, viewers, fps, seconds, progress)
-    printing.result(report, json_to)
+cli.add_command(benching.bench)
 
 
 @cli.command(

@@ -206,7 +206,7 @@ class GpuDetector:
         with self._working():
             return stages_ms(self._timed(slot), slot.stages(frames, self._blocks.pinned), times)
 
-    def engine_only_s(self, times: int, images: int = 1) -> float:
+    def engine_only_s(self, times: int, images: int = 1, *, graph: bool = True) -> float:
         """Seconds for so many runs of the network alone, back to back in one stream.
 
         Call it after a frame, and while none is in flight: it runs on what is in the input.
@@ -214,6 +214,7 @@ class GpuDetector:
         Args:
             times: how many runs.
             images: in each.
+            graph: each is one launch, as far as that can be had.
 
         Raises:
             UnavailableError: the GPU failed, for good.
@@ -221,7 +222,8 @@ class GpuDetector:
         slot = self._idle[-1]
         with self._working():
             slot.enqueue(images)  # TensorRT wants that before it is captured
-            return repeated_s(self._timed(slot), lambda: slot.enqueue(images), times)
+            timed = self._timed(slot) if graph else Timed(self._context, None, slot.stream)
+            return repeated_s(timed, lambda: slot.enqueue(images), times)
 
     def close(self) -> None:
         """Wait for what runs; release the GPU. Safe to call twice."""

@@ -1,4 +1,4 @@
-"""PyTorch weights to ONNX, by way of Ultralytics; only this file imports it.
+"""PyTorch weights to ONNX, by way of Ultralytics; only this room imports it.
 
 A ``.pt`` file is a Python pickle: opening one can run code that somebody put into it. Ultralytics
 is asked to load nothing but model classes that it knows (versions before 8.4 do not have that
@@ -81,7 +81,7 @@ def export_onnx(
         # Ultralytics writes beside the weights; a copy keeps that folder as it was.
         copy = Path(folder, "weights.pt")
         shutil.copyfile(weights, copy)
-        model = _load(yolo, copy, weights)
+        model = load_model(yolo, copy, weights)
         try:
             exported = model.export(
                 format="onnx",
@@ -118,10 +118,19 @@ def load_ultralytics() -> Any:
     return YOLO
 
 
-def _load(yolo: Any, copy: Path, weights: Path) -> Any:
-    """The model, if it is one that finds boxes."""
+def load_model(yolo: Any, file: Path, weights: Path) -> Any:
+    """The model, if it is one that finds boxes.
+
+    Args:
+        yolo: of :func:`load_ultralytics`.
+        file: the weights, or a copy of them.
+        weights: what messages call them.
+
+    Raises:
+        DataError: it is not.
+    """
     try:
-        model = yolo(copy)
+        model = yolo(file)
         task = model.task
     except Exception as error:  # a pickle of anything can fail with anything
         raise DataError(

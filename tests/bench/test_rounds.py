@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bench import bench_detector, compare, nearest_rank
+from edge.bench import Stagewise, bench, compare, nearest_rank
 from edge.core.types import Detections, Frame, Size
 from edge.detect import CpuDetector
 from edge.vision.letterbox import Letterbox
@@ -70,7 +70,7 @@ def frames(count: int) -> list[Frame]:
 def test_engine_alone_and_the_whole_way_are_told_apart() -> None:
     clock = FakeClock()
     engine = PacedEngine(clock, 0.045)
-    report = bench_detector(PacedDetector(clock, engine), frames(4), seconds=6, clock=clock)
+    report = bench(Stagewise(PacedDetector(clock, engine)), frames(4), seconds=6, clock=clock)
     assert report.engine_only_fps == pytest.approx(1 / 0.045)
     assert report.end_to_end_fps == pytest.approx(1 / 0.05)
     assert report.ratio == pytest.approx(0.9)
@@ -85,7 +85,7 @@ def test_engine_alone_and_the_whole_way_are_told_apart() -> None:
 def test_it_takes_the_time_it_was_given(seconds: float) -> None:
     clock = FakeClock()
     detector = PacedDetector(clock, PacedEngine(clock, 0.045))
-    report = bench_detector(detector, frames(4), seconds=seconds, rounds=3, clock=clock)
+    report = bench(Stagewise(detector), frames(4), seconds=seconds, rounds=3, clock=clock)
     assert clock.time - 100 == pytest.approx(seconds, abs=0.5)
     assert report.frames == pytest.approx(seconds / 2 / 0.05, abs=3)
 
@@ -93,7 +93,7 @@ def test_it_takes_the_time_it_was_given(seconds: float) -> None:
 def test_a_slow_frame_shows_in_the_tail_and_in_the_spread() -> None:
     clock = FakeClock()
     engine = PacedEngine(clock, *[0.045] * 12, 0.145)
-    report = bench_detector(PacedDetector(clock, engine), frames(5), seconds=3, clock=clock)
+    report = bench(Stagewise(PacedDetector(clock, engine)), frames(5), seconds=3, clock=clock)
     assert report.latency_ms["p50"] == pytest.approx(50)
     assert report.latency_ms["p99"] == pytest.approx(150)
     assert report.spread["end_to_end"] > 0.1
@@ -104,8 +104,13 @@ def test_engine_and_whole_way_take_turns() -> None:
     clock, turns = FakeClock(), list[tuple[int, int]]()
     engine = PacedEngine(clock, 9, 9, 0.01, 0.02, 0.03, 0.04)
     detector = PacedDetector(clock, engine)
-    report = bench_detector(
-        detector, frames(2), seconds=0, rounds=2, clock=clock, progress=lambda *n: turns.append(n)
+    report = bench(
+        Stagewise(detector),
+        frames(2),
+        seconds=0,
+        rounds=2,
+        clock=clock,
+        progress=lambda *n: turns.append(n),
     )
     assert report.ratio == pytest.approx((0.01 / 0.025 + 0.03 / 0.045) / 2)
     assert engine.calls == 6
@@ -121,20 +126,20 @@ def test_every_frame_has_its_turn() -> None:
             return super().preprocess(frame)
 
     detector = Watching(clock, PacedEngine(clock, 0.045))
-    bench_detector(detector, frames(3), seconds=1, rounds=1, clock=clock)
+    bench(Stagewise(detector), frames(3), seconds=1, rounds=1, clock=clock)
     assert seen[3:10] == [0, 1, 2, 0, 1, 2, 0]
 
 
 def test_the_report_is_json_and_tells_memory() -> None:
     clock = FakeClock()
     detector = PacedDetector(clock, PacedEngine(clock, 0.01))
-    report = bench_detector(detector, frames(1), seconds=0, clock=clock)
+    report = bench(Stagewise(detector), frames(1), seconds=0, clock=clock)
     shown = json.loads(json.dumps(dataclasses.asdict(report)))
     assert shown["memory_mb"]["peak"] >= shown["memory_mb"]["rss"] > 10
 
 
 def test_the_real_clock_measures_something() -> None:
-    report = bench_detector(CpuDetector(PacedEngine(FakeClock(), 0)), frames(3), seconds=0)
+    report = bench(Stagewise(CpuDetector(PacedEngine(FakeClock(), 0))), frames(3), seconds=0)
     assert report.end_to_end_fps > 0
     assert all(share > 0 for share in report.stages_ms.values())
 
@@ -159,7 +164,7 @@ def test_nothing_to_measure_is_refused(count: int, rounds: int) -> None:
     clock = FakeClock()
     detector = PacedDetector(clock, PacedEngine(clock, 0.01))
     with pytest.raises(ValueError, match="at least one frame and one round"):
-        bench_detector(detector, frames(count), rounds=rounds, clock=clock)
+        bench(Stagewise(detector), frames(count), rounds=rounds, clock=clock)
 
 
 @pytest.mark.parametrize(
