@@ -1,6 +1,7 @@
 # make demo    camera to live detections in a browser, on any machine: no GPU, no camera
 # make test    every check; EXTRAS=export,rtx adds those of Ultralytics' export and of TensorRT-RTX's builder, as CI does
 # make bench   the README's tables, measured on this machine (minutes)
+# make page    the live view from its TypeScript sources, checked and built (Node.js 20)
 # make install   as a service of this machine, with systemd (asks for sudo); make uninstall takes it away again
 # make soak    an hour in a bad factory: every fault told and mended, memory, threads and descriptors flat
 # make soak-frames   100,000 frames as fast as they come, without a fault (minutes)
@@ -33,7 +34,7 @@ elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo DEBIAN_FRONT
 else echo "Missing system packages. Install them with:  sudo apt-get install -y$$missing" >&2; $(2); fi
 endef
 
-.PHONY: demo test bench soak soak-frames install uninstall clean
+.PHONY: demo test bench page soak soak-frames install uninstall clean
 
 demo: $(VENV)/installed
 	@if [ -t 1 ]; then exec $(BIN)/edge demo; else exec $(BIN)/edge demo --seconds 30 --json -; fi
@@ -50,6 +51,9 @@ bench: $(VENV)/installed
 	$(BIN)/edge bench --seconds 120 --json -
 	$(BIN)/edge bench --viewers 20 --fps 10 --seconds 480 --json -
 	$(BIN)/edge bench --viewers 20 --fps 30 --seconds 480 --json -
+
+page:
+	cd edge/sinks/web/page && npm ci --no-audit --no-fund && npm run check && npm run build
 
 install: $(VENV)/installed
 	sudo $(BIN)/edge install --package .

@@ -48,8 +48,9 @@ export interface CameraNote {
   reason: string;
 }
 
+/** `state` of a reason: the service's own, a camera's, or that somebody should look after something. */
 export interface Condition {
-  state: ServiceState;
+  state: ServiceState | CameraState | "warning";
   reason: string;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Host } from "../core/wire";
 import { words } from "../words";
-import { number } from "../words/format";
+import { number, percent } from "../words/format";
 import type { Fact } from "./room";
 
 /** A row for each temperature and for each plain figure; unknown names are shown as they are. */
@@ -17,12 +17,19 @@ export function factsOf({ temperatures = [], ...others }: Host): Fact[] {
   ];
 }
 
-function textOf(name: string, value: unknown): string | null {
+function textOf(name: string, value: Host[string]): string | null {
   const { yes, no } = words.value.health;
+  if (value === null) return null;
   if (typeof value === "boolean") return value ? yes : no;
   if (typeof value === "string") return value;
-  if (typeof value !== "number") return null;
-  if (name.endsWith("_mb")) return value < 4096 ? `${number(value)} MB` : `${number(value / 1024, 1)} GB`;
+  if (typeof value === "number") return figure(name, value);
+  const told = Array.isArray(value) ? value.map(String) : Object.entries(value as object).map((pair) => pair.join(" "));
+  return told.join(", ") || no;
+}
+
+function figure(name: string, value: number): string {
+  if (name.endsWith("_load")) return percent(value);
+  if (name.endsWith("_mb")) return value < 10_000 ? `${number(value)} MB` : `${number(value / 1000, 1)} GB`;
   if (name.endsWith("_mhz")) return `${number(value)} MHz`;
   if (name.endsWith("_w")) return `${number(value, 1)} W`;
   return number(value, Number.isInteger(value) ? 0 : 1);

@@ -13,6 +13,7 @@ import { about } from "../live/line-state";
 import { Outdated } from "../ui/outdated";
 import { words } from "../words";
 import { number, spanText } from "../words/format";
+import { nameOf } from "../words/states";
 import { History } from "./history";
 import { factsOf } from "./host";
 import { Plot } from "./plot";
@@ -46,9 +47,7 @@ export function HealthRoom(): JSX.Element {
 }
 
 function State({ health, old }: { health: Health; old: boolean }): JSX.Element {
-  const { service, camera, health: said } = words.value;
-  const nameOf = (state: string): string =>
-    state in service ? service[state as Health["state"]].name : state in camera ? camera[state as keyof typeof camera] : "";
+  const { service, health: said } = words.value;
   return (
     <section class="state" data-state={health.state} data-old={old} aria-label={said.reasons}>
       <p class="word">{service[health.state].name}</p>
@@ -56,7 +55,7 @@ function State({ health, old }: { health: Health; old: boolean }): JSX.Element {
       <ul>
         {health.reasons.map(({ state, reason }, i) => (
           <li key={i}>
-            {nameOf(state) && <b>{nameOf(state)} </b>}
+            <b>{nameOf(state)} </b>
             {reason}
           </li>
         ))}
@@ -109,7 +108,7 @@ function RunningCard({ health }: { health: Health }): JSX.Element {
         facts={[
           [model, about.value.model],
           [engine, health.engine],
-          [said.bundle, <>{health.bundle ?? said.noBundle} {report}</>],
+          [said.bundle, <>{health.bundle === null || health.bundle === "" ? said.noBundle : health.bundle} {report}</>],
           [live.latency, health.latency_ms.p50 === null ? null : spanText(health.latency_ms.p50)],
           [said.uptime, spanText(health.uptime_s * 1000)],
           [said.version, about.value.version],

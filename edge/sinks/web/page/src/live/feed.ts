@@ -87,7 +87,7 @@ class Feed implements Heard {
     this.silentLinks = greeted ? 0 : this.silentLinks + 1;
     if (this.silentLinks === SILENT_LINKS) void this.considerFallback();
     if (!this.fallback) this.sayClosed(reason, waitMs);
-    if (!greeted) void introduce().catch(() => undefined); // has the session ended?
+    void introduce().catch(() => undefined); // the session may have ended
   }
 
   private sayClosed(reason: string, waitMs: number): void {

@@ -55,9 +55,9 @@ export function ActDialog({ title, what, button, danger = false, act, onClose }:
       <form class="act" onSubmit={(event) => void submit(event)}>
         <p>{what}</p>
         <label for={`${id}-who`}>{said.who}</label>
-        <input id={`${id}-who`} name="who" value={who} readOnly={own !== ""} maxLength={64} autocomplete="name" onInput={(event) => setWho(event.currentTarget.value)} />
+        <input id={`${id}-who`} name="who" value={who} readOnly={own !== ""} autofocus={who === ""} maxLength={64} autocomplete="name" onInput={(event) => setWho(event.currentTarget.value)} />
         <label for={`${id}-why`}>{said.why}</label>
-        <textarea id={`${id}-why`} name="why" rows={2} maxLength={300} value={why} onInput={(event) => setWhy(event.currentTarget.value)} />
+        <textarea id={`${id}-why`} name="why" rows={2} autofocus={who !== ""} maxLength={300} value={why} onInput={(event) => setWhy(event.currentTarget.value)} />
         <Failure failed={failed} />
         <footer>
           <small>{said.written}</small>

@@ -8,6 +8,7 @@ import { cameras } from "../live/feed";
 import { Switches } from "../live/switches";
 import { about, conditions, linkState } from "../live/line-state";
 import { words } from "../words";
+import { nameOf } from "../words/states";
 import { Icon } from "./icon";
 import { SettingsMenu } from "./settings";
 
@@ -68,13 +69,13 @@ function LinkLamp(): JSX.Element {
 
 /** What is so at the service, above whatever room is open. */
 export function Conditions(): JSX.Element {
-  const { service, link, camera, rooms: names } = words.value;
+  const { link, camera, rooms: names } = words.value;
   const elsewhere = place.value.room === "live" ? [] : cameras.value.filter((one) => isTrouble(one.now.value.state));
   return (
     <div id="conditions" class="conditions" role="status">
       {conditions.value.map(({ state, reason }) => (
-        <p key={state} data-condition={state}>
-          <b>{service[state].name}</b>
+        <p key={`${state} ${reason}`} data-condition={state}>
+          <b>{nameOf(state)}</b>
           {reason}
         </p>
       ))}
