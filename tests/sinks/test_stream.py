@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import json
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,8 @@ from edge.core.config import WebConfig
 from edge.core.pool import FramePool
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import CameraState, Detections, Frame
-from edge.sinks.web import listening, pages
+from edge.sinks.web import listening, watching
+from edge.sinks.web.grade import Grade
 from edge.sinks.web.picture import encode
 from edge.sinks.web.server import LiveView
 from tests.sinks.parts import ABOUT, DEADLINE_S, found, frame, running_line, status, until
@@ -105,7 +107,8 @@ def test_a_viewer_that_never_reads_costs_neither_memory_nor_the_others(view: Liv
             view.emit(Frame(NOISE.copy(), index, 0.0, "line-1"), Detections.none())
             while picture(reader)[0]["index"] < index:  # the reader misses none
                 pass
-        size = len(encode(Frame(NOISE, 0, 0.0), Detections.none(), None, 80).jpeg)
+        (one,) = encode(Frame(NOISE, 0, 0.0), Detections.none(), None, 80, [Grade.FULL])
+        size = len(one.jpeg)
         buffers = [
             connection.transport.get_write_buffer_size()
             for connection in view._server.server_state.connections
@@ -129,7 +132,7 @@ def test_a_slow_viewer_misses_frames_and_then_sees_the_newest(view: LiveView) ->
     assert len(seen) < 60
 
 
-@pytest.mark.parametrize("module", [pages, listening], ids=["by the server", "by the kernel"])
+@pytest.mark.parametrize("module", [watching, listening], ids=["by the server", "by the kernel"])
 def test_a_viewer_that_takes_nothing_for_long_is_disconnected(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType
 ) -> None:
@@ -167,10 +170,10 @@ def test_a_picture_of_a_lost_camera_is_not_sent_any_more(view: LiveView) -> None
     gate, entered = threading.Event(), threading.Event()
     really = view.hub._encode
 
-    def slowly(frame: Frame, detections: Detections) -> Any:
+    def slowly(frame: Frame, detections: Detections, grades: Collection[Grade]) -> Any:
         entered.set()
         gate.wait(DEADLINE_S)
-        return really(frame, detections)
+        return really(frame, detections, grades)
 
     view.hub._encode = slowly
     with watch(view) as viewer:
@@ -192,12 +195,12 @@ def test_a_picture_that_cannot_be_encoded_is_logged_once_and_the_next_ones_come(
 ) -> None:
     really, failures = view.hub._encode, 0
 
-    def fragile(frame: Frame, detections: Detections) -> Any:
+    def fragile(frame: Frame, detections: Detections, grades: Collection[Grade]) -> Any:
         nonlocal failures
         if frame.index < 3:
             failures += 1
             raise ValueError("no such picture")
-        return really(frame, detections)
+        return really(frame, detections, grades)
 
     view.hub._encode = fragile
     with watch(view) as viewer:
@@ -232,13 +235,14 @@ def test_with_nobody_watching_no_slot_of_the_pool_stays_leased(view: LiveView) -
 
 def test_a_wide_picture_is_scaled_down_and_its_boxes_are_not() -> None:
     wide = np.full((500, 4000, 3), 90, np.uint8)
-    shown = encode(Frame(wide, 0, 10.0), found(0), None, 80)
-    assert simplejpeg.decode_jpeg(shown.jpeg).shape == (160, 1280, 3)
-    message = shown.message(now=10.25)
+    every = list(encode(Frame(wide, 0, 10.0), found(0), None, 80, list(Grade)))
+    shapes = [simplejpeg.decode_jpeg(each.jpeg).shape for each in every]
+    assert shapes == [(160, 1280, 3), (80, 640, 3), (40, 320, 3)]
+    message = every[0].message(now=10.25, seq=7)
     header = json.loads(message[4 : 4 + int.from_bytes(message[:4], "big")])
     assert (header["width"], header["height"]) == (4000, 500)
     assert header["detections"][0]["box"] == [10, 40, 60, 90]
-    assert (header["age_ms"], header["stats"]) == (250.0, None)
+    assert (header["age_ms"], header["stats"], header["seq"]) == (250.0, None, 7)
 
 
 def test_more_viewers_than_allowed_are_told_so() -> None:

@@ -7,6 +7,8 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from edge.sinks.web.server import LiveView
@@ -31,6 +33,19 @@ def picture(viewer: ClientConnection) -> tuple[dict[str, Any], bytes]:
         pass
     size = int.from_bytes(message[:4], "big")
     return json.loads(message[4 : 4 + size]), message[4 + size :]
+
+
+def closed_with(viewer: ClientConnection) -> tuple[int, str]:
+    """Read until the server closes; its code and reason."""
+
+    def read_all() -> None:
+        while True:
+            viewer.recv(DEADLINE_S)
+
+    with pytest.raises(ConnectionClosed) as caught:
+        read_all()
+    assert caught.value.rcvd is not None
+    return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
 def connected_but_silent(view: LiveView) -> socket.socket:

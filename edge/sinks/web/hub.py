@@ -1,7 +1,7 @@
-"""From the loop to every viewer: newest frame only, encoded once, and nobody is waited for.
+"""From the loop to every viewer: newest frame only, encoded once a grade, and nobody is waited for.
 
 Three kinds of thread meet here. The loop calls ``offer`` and ``camera_changed``, which only swap a
-reference. One encoder thread turns the newest frame of each camera into a picture. The server's
+reference. One encoder thread turns the newest frame of each camera into pictures. The server's
 event loop owns the viewers and hands pictures to them.
 
 While somebody watches, at most two frames of a camera are held: the newest and the one being
@@ -14,69 +14,18 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from enum import Enum
+from collections.abc import Callable, Collection, Iterable
 
-from edge.core.types import CameraState, CameraStatus, Detections, Frame
+from edge.core.types import CameraState, CameraStatus, Detections, Frame, Size
+from edge.sinks.web.grade import Grade
 from edge.sinks.web.picture import Picture
+from edge.sinks.web.viewer import Viewer
 
 _log = logging.getLogger(__name__)
 
 
-class Nothing(Enum):
-    """There was nothing to send for a while."""
-
-    NOTHING = "nothing"
-
-
-NOTHING = Nothing.NOTHING
-
-Encode = Callable[[Frame, Detections], Picture]
-
-
-class Viewer:
-    """What one viewer has yet to be sent: the newest picture and state of each camera, no more.
-
-    Lives in the server's event loop.
-    """
-
-    def __init__(self) -> None:
-        self._statuses: dict[str, CameraStatus] = {}
-        self._pictures: OrderedDict[str, Picture] = OrderedDict()
-        self._pending = asyncio.Event()
-        self._ended = False
-
-    def show(self, item: Picture | CameraStatus) -> None:
-        """Put a newer picture or state in the place of an unsent one."""
-        if isinstance(item, Picture):
-            self._pictures[item.camera] = item
-        else:
-            self._statuses[item.camera] = item
-            if item.state is not CameraState.LIVE:
-                self._pictures.pop(item.camera, None)
-        self._pending.set()
-
-    def end(self) -> None:
-        """No more will come."""
-        self._ended = True
-        self._pending.set()
-
-    async def next(self, timeout_s: float) -> Picture | CameraStatus | Nothing | None:
-        """Wait for what is to be sent next, states first; None when the view closes.
-
-        Returns ``NOTHING`` when there was nothing for ``timeout_s`` seconds.
-        """
-        while not self._ended:
-            if self._statuses:
-                return self._statuses.pop(next(iter(self._statuses)))
-            if self._pictures:
-                return self._pictures.popitem(last=False)[1]
-            self._pending.clear()
-            try:
-                await asyncio.wait_for(self._pending.wait(), timeout_s)
-            except asyncio.TimeoutError:
-                return NOTHING
-        return None
+Encode = Callable[[Frame, Detections, Collection[Grade]], Iterable[Picture]]
+"""Makes a picture of each grade, one after the other."""
 
 
 class Hub:
@@ -92,6 +41,7 @@ class Hub:
         self._changed = threading.Condition()
         self._newest: OrderedDict[str, tuple[Frame, Detections]] = OrderedDict()
         self._statuses: dict[str, CameraStatus] = {}
+        self._sizes: dict[str, Size] = {}
         self._viewers: set[Viewer] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._encode_all, name="edge-jpeg")
@@ -121,7 +71,8 @@ class Hub:
     def offer(self, frame: Frame, detections: Detections) -> None:
         """Take a frame if anyone watches; replaces one that was not encoded yet. Never waits."""
         with self._changed:
-            if self._viewers and not self._closed:
+            self._sizes[frame.camera] = frame.size
+            if self._grades(frame.camera) and not self._closed:
                 self._newest[frame.camera] = (frame, detections)
                 self._changed.notify()
 
@@ -137,6 +88,11 @@ class Hub:
         """The last known state of each camera, by name."""
         with self._changed:
             return dict(self._statuses)
+
+    def sizes(self) -> dict[str, Size]:
+        """Of the last inspected frame of each camera, by name."""
+        with self._changed:
+            return dict(self._sizes)
 
     def join(self, viewer: Viewer) -> None:
         """Start to serve a viewer. Call in the server's event loop."""
@@ -157,30 +113,35 @@ class Hub:
 
     def _encode_all(self) -> None:
         while (inspected := self._take()) is not None:
-            picture = self._attempt(*inspected)
+            self._attempt(*inspected)
             del inspected  # the frame's slot goes back before the next wait
-            if picture is not None:
-                self._hand_over(picture)
-                del picture
 
-    def _take(self) -> tuple[Frame, Detections] | None:
+    def _take(self) -> tuple[Frame, Detections, Collection[Grade]] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._newest or self._closed)
-            return None if self._closed else self._newest.popitem(last=False)[1]
+            if self._closed:
+                return None
+            camera, (frame, detections) = self._newest.popitem(last=False)
+            return frame, detections, self._grades(camera)
 
-    def _attempt(self, frame: Frame, detections: Detections) -> Picture | None:
+    def _grades(self, camera: str) -> Collection[Grade]:
+        """Which ones somebody watches, at most one of each; the lock is held."""
+        wanted = {viewer.grade_for(camera) for viewer in self._viewers}
+        return {grade for grade in wanted if grade is not None}
+
+    def _attempt(self, frame: Frame, detections: Detections, grades: Collection[Grade]) -> None:
         try:
-            picture = self._encode(frame, detections)
+            for picture in self._encode(frame, detections, grades):
+                self.encoded += 1
+                self._hand_over(picture)
         except Exception:
             if not self._failing:
                 _log.exception("%s: cannot encode pictures for viewers", frame.camera)
             self._failing = True
-            return None
+            return
         if self._failing:
             _log.warning("%s: pictures for viewers can be encoded again", frame.camera)
         self._failing = False
-        self.encoded += 1
-        return picture
 
     def _hand_over(self, item: Picture | CameraStatus) -> None:
         with self._changed:
@@ -191,7 +152,8 @@ class Hub:
         if isinstance(item, Picture) and not self._is_live(item.camera):
             return  # it was being encoded when the camera went
         for viewer in self._viewers:
-            viewer.show(item)
+            if isinstance(item, CameraStatus) or viewer.grade_for(item.camera) is item.grade:
+                viewer.show(item)
 
     def _is_live(self, camera: str) -> bool:
         status = self._statuses.get(camera)

@@ -1,8 +1,7 @@
-"""What the live view answers to: the page, its WebSocket, and the endpoints for machines."""
+"""What the live view answers to: the page, the endpoints for machines, and all the others."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import mimetypes
 from collections.abc import Callable, Sequence
@@ -14,49 +13,32 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.routing import BaseRoute, Route
 
-from edge.core.clock import Clock
 from edge.core.errors import EdgeError
 from edge.core.service import INSPECTING, ServiceState
-from edge.core.types import CameraStatus
 from edge.sinks.metrics import Metrics
 from edge.sinks.web.endpoint import RefusedError, on_refused, reads
-from edge.sinks.web.hub import NOTHING, Hub, Viewer
-from edge.sinks.web.listening import WRITE_TIMEOUT_S
-from edge.sinks.web.picture import Picture
 
-NOTICE_S = 1.0
-"""A viewer without pictures hears of a change at the service after this long at most, seconds."""
-
-_REFUSED = (RefusedError, HTTPException, EdgeError, Exception)
 _STATIC = Path(__file__).parent / "static"
-_GOING_AWAY, _TRY_AGAIN_LATER = 1001, 1013
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the endpoints need.
+    """What is served.
 
     Attributes:
-        hub: pictures, states and viewers.
+        version: of this program.
         metrics: for ``/metrics``.
         health: makes the body of ``/healthz``.
-        service: what viewers are told whenever it changes: engine and conditions.
-        hello: what a viewer is told first, without the cameras.
-        clock: for the age of pictures.
-        max_viewers: more are refused.
-        rooms: further endpoints, made by :mod:`edge.sinks.web.endpoint`.
+        view: logging in and watching.
+        rooms: all else, made by :mod:`edge.sinks.web.endpoint`.
     """
 
-    hub: Hub
+    version: str
     metrics: Metrics
     health: Callable[[], dict[str, Any]]
-    service: Callable[[], dict[str, Any]]
-    hello: dict[str, Any]
-    clock: Clock
-    max_viewers: int
+    view: Sequence[BaseRoute]
     rooms: Sequence[BaseRoute] = ()
 
 
@@ -77,7 +59,7 @@ class Pages:
                 Route("/healthz", self.healthz),
                 reads("/metrics", self.metrics),
                 Route("/openapi.json", self.openapi),
-                WebSocketRoute("/ws", self.watch),
+                *self._parts.view,
                 *self._parts.rooms,
             ],
             exception_handlers=dict.fromkeys(
@@ -112,50 +94,10 @@ class Pages:
     async def openapi(self, _request: Request) -> Response:
         """These endpoints as an OpenAPI 3.1 document."""
         document = json.loads((Path(__file__).parent / "openapi.json").read_bytes())
-        document["info"]["version"] = self._parts.hello["version"]
+        document["info"]["version"] = self._parts.version
+        served = {route.path for route in self._parts.rooms if isinstance(route, Route)}
+        document = documented(document, served)
         return JSONResponse(document)
-
-    async def watch(self, socket: WebSocket) -> None:
-        """Send states and pictures until the viewer goes, stops reading, or the view closes."""
-        hub = self._parts.hub
-        await socket.accept()
-        if hub.viewers >= self._parts.max_viewers:
-            why = f"{self._parts.max_viewers} viewers are watching already; try again later"
-            await socket.close(_TRY_AGAIN_LATER, why)
-            return
-        viewer = Viewer()
-        hub.join(viewer)
-        gone = asyncio.create_task(_until_gone(socket, viewer))
-        try:
-            await self._send_all(socket, viewer)
-        finally:
-            hub.leave(viewer)
-            gone.cancel()
-
-    async def _send_all(self, socket: WebSocket, viewer: Viewer) -> None:
-        try:
-            told = self._parts.service()
-            await socket.send_text(self._hello(told))
-            while (item := await viewer.next(NOTICE_S)) is not None:
-                if (now := self._parts.service()) != told:
-                    told = now
-                    text = json.dumps({"type": "service"} | told)
-                    await asyncio.wait_for(socket.send_text(text), WRITE_TIMEOUT_S)
-                if item is not NOTHING:
-                    await asyncio.wait_for(self._send(socket, item), WRITE_TIMEOUT_S)
-            await asyncio.wait_for(socket.close(_GOING_AWAY), 0.5)
-        except (asyncio.TimeoutError, WebSocketDisconnect, RuntimeError):
-            return  # the viewer is gone or reads nothing; its connection is dropped
-
-    async def _send(self, socket: WebSocket, item: Picture | CameraStatus) -> None:
-        if isinstance(item, Picture):
-            await socket.send_bytes(item.message(self._parts.clock.now()))
-        else:
-            await socket.send_text(json.dumps({"type": "status"} | _status_row(item)))
-
-    def _hello(self, service: dict[str, Any]) -> str:
-        cameras = [_status_row(status) for status in self._parts.hub.statuses().values()]
-        return json.dumps({"type": "hello"} | self._parts.hello | service | {"cameras": cameras})
 
     def _file(self, name: str) -> Response:
         content = self._files.get(name)
@@ -163,14 +105,3 @@ class Pages:
             return Response("There is no such file.", 404, media_type="text/plain")
         media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})
-
-
-async def _until_gone(socket: WebSocket, viewer: Viewer) -> None:
-    """Read until the viewer disconnects: nothing is expected, and a close must be noticed."""
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
-    viewer.end()
-
-
-def _status_row(status: CameraStatus) -> dict[str, str]:
-    return {"camera": status.camera, "state": status.state.value, "reason": status.reason}

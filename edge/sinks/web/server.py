@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import uvicorn
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import WebConfig
@@ -26,12 +26,15 @@ from edge.sinks.metrics import Metrics
 from edge.sinks.summary import Summary
 from edge.sinks.web.access.policy import certificate_for, entrance_for
 from edge.sinks.web.addresses import is_loopback
+from edge.sinks.web.cameras import CameraPages
+from edge.sinks.web.grade import Grade
 from edge.sinks.web.guard import Guard
 from edge.sinks.web.hub import Hub
 from edge.sinks.web.listening import listen, settings, url
 from edge.sinks.web.pages import Pages, Parts
 from edge.sinks.web.picture import Picture, encode
 from edge.sinks.web.session import SessionPages
+from edge.sinks.web.watching import Watched, WatchSocket
 
 _START_TIMEOUT_S = 10.0
 _THREADS = 4  # for what waits for a disk or a password: never more cores than the line can spare
@@ -57,8 +60,8 @@ class About:
 class LiveView:
     """Every camera's picture, boxes, figures and state, in any browser.
 
-    ``emit`` swaps one reference. A frame is encoded once for all viewers, in a thread of its own,
-    and only while somebody watches.
+    ``emit`` swaps one reference. A frame is encoded once for all viewers of one grade, in a thread
+    of its own, and only while somebody watches.
 
     Attributes:
         url: where the page is, once started.
@@ -166,8 +169,14 @@ class LiveView:
     ) -> None:
         self.close()
 
-    def _encode(self, frame: Frame, detections: Detections) -> Picture:
-        return encode(frame, detections, self.summary.camera(frame.camera), self._config.quality)
+    def _encode(
+        self, frame: Frame, detections: Detections, grades: Collection[Grade]
+    ) -> Iterator[Picture]:
+        report = self.summary.camera(frame.camera)
+        return encode(frame, detections, report, self._config.quality, grades)
+
+    def _service(self, about: About) -> dict[str, Any]:
+        return {"engine": about.engine(), "conditions": self._conditions.told()}
 
     def _health(self) -> dict[str, Any]:
         cameras = self.summary.report().cameras
@@ -182,19 +191,18 @@ class LiveView:
             "stale_ms": STALE_S * 1000,
         }
 
-        def about_session() -> dict[str, Any]:
-            return hello | {"engine": about.engine()}
-
-        parts = Parts(
-            hub=self.hub,
-            metrics=self._metrics,
-            health=self._health,
-            service=lambda: {"engine": about.engine(), "conditions": self._conditions.told()},
-            hello=hello,
-            clock=self._clock,
-            max_viewers=self._config.max_viewers,
-            rooms=[*SessionPages(self._entrance, about_session).routes(), *rooms],
+        watched = Watched(
+            self.hub,
+            self._clock,
+            self._config.quality,
+            self._config.max_viewers,
+            self._entrance.identify,
         )
+        socket = WatchSocket(watched, hello, lambda: self._service(about))
+        cameras = CameraPages(watched, lambda: self._health()["cameras"])
+        session = SessionPages(self._entrance, lambda: hello | {"engine": about.engine()})
+        view = [WebSocketRoute("/ws", socket.watch), *cameras.routes(), *session.routes()]
+        parts = Parts(about.version, self._metrics, self._health, view, rooms)
         hosts = [self._config.host, *self._config.allowed_hosts]
         return Guard(
             Pages(parts).app(),

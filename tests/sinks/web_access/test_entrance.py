@@ -8,6 +8,7 @@ from typing import Literal
 import httpx
 import pytest
 from argon2 import PasswordHasher, extract_parameters
+from websockets.exceptions import InvalidStatus
 
 from edge.core.config import WebConfig
 from edge.core.types import CameraState
@@ -18,7 +19,8 @@ from edge.sinks.web.access.people import Role
 from edge.sinks.web.access.sessions import IDLE_S
 from edge.sinks.web.access.users import FILE, Users
 from edge.sinks.web.server import LiveView
-from tests.sinks.parts import ABOUT, TestClock, status
+from tests.sinks.parts import ABOUT, TestClock, found, running_line, status, until
+from tests.sinks.viewing import closed_with, text, watch
 from tests.sinks.web_access.people import PASSWORD, QUICK, TOKEN, browser_of, log_in
 from tests.sinks.web_access.rooms import ROOMS
 
@@ -210,6 +212,30 @@ def test_a_damaged_list_of_users_lets_nobody_in(view: LiveView, state: Path) -> 
     answer = httpx.get(view.url + "/api/whoami")
     assert answer.status_code == 503
     assert "nobody can log in" in answer.json()["error"]["what"]
+
+
+def test_watching_needs_a_session_and_ends_with_it(view: LiveView, state: Path) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        watch(view)
+    with browser_of(view.url) as browser:
+        log_in(browser, "vera")
+        ((name, value),) = browser.cookies.items()
+    with watch(view, additional_headers={"Cookie": f"{name}={value}"}) as viewer:
+        assert text(viewer)["type"] == "hello"
+        Users(state).remove("vera")
+        assert closed_with(viewer) == (4401, "Nobody is logged in any more.")
+
+
+def test_a_stream_ends_with_its_session(view: LiveView, state: Path) -> None:
+    view.camera_changed(status(CameraState.LIVE))
+    with running_line(view, found(0)), browser_of(view.url) as browser:
+        log_in(browser, "vera")
+        until(lambda: browser.get("/api/cameras").json()[0]["width"], "a frame")
+        with browser.stream("GET", "/api/cameras/line-1/stream.mjpeg") as stream:
+            pieces = stream.iter_bytes()
+            assert next(pieces)
+            Users(state).remove("vera")
+            assert b"".join(pieces).endswith(b"--edge-picture--\r\n")
 
 
 def test_the_answer_of_every_session_is_never_kept_by_a_cache(view: LiveView) -> None:
