@@ -63,6 +63,19 @@ def run(
     finish(until=lambda: False)
 
 
+def together(detect: Detector, frames: Iterable[Frame]) -> Iterator[Detections]:
+    """What is in these frames, in their order, with as many in flight as the detector takes."""
+    pipeline, in_flight = pipelined(detect), 0
+    for frame in frames:
+        pipeline.submit(frame)
+        in_flight += 1
+        if not pipeline.free:
+            yield pipeline.collect()
+            in_flight -= 1
+    for _ in range(in_flight):
+        yield pipeline.collect()
+
+
 class OneByOne:
     """A ``Pipeline`` of one frame, from any ``Detector``."""
 

@@ -13,7 +13,7 @@ import pytest
 import edge
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "edge").rglob("*.py"))
+SOURCES = sorted(path for path in (ROOT / "edge").rglob("*.py") if "node_modules" not in path.parts)
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(edge.__path__, "edge.")

@@ -138,8 +138,17 @@ def proven(line: Line) -> FakeServing:
     """A bundle in service that has passed its trial."""
     first = line.publish()
     line.memory.confirm(first.name)
-    line.start(first)
+    line.start(first).step()
     return first
+
+
+def test_the_canaries_are_shown_to_a_proven_bundle_at_every_start(line: Line) -> None:
+    first = line.publish()
+    line.memory.confirm(first.name)
+    first.detector._found = WRONG  # another driver, or a file that was damaged
+    line.start(first).step()
+    assert line.switch._detector is first.fallback
+    assert "canary" in line.conditions.reasons()[ServiceState.FALLBACK]
 
 
 def test_a_published_bundle_is_taken_tried_and_confirmed(line: Line) -> None:

@@ -20,9 +20,11 @@ from edge.core.errors import MissingLibraryError
 from edge.core.pool import FramePool
 from edge.core.types import Detections, Frame
 from edge.engine.bundle import write_bundle
+from edge.engine.gpu_slot import Slot
 from edge.engine.kernels import kernels_id
 from edge.engine.machine import this_machine
 from edge.engine.publish import publish
+from edge.watch import Canary, Standing
 from tests.engine import fake_pycuda, fake_tensorrt
 from tests.engine.bundles import fields
 from tests.engine.models import colour_model
@@ -190,3 +192,34 @@ def test_without_a_compiler_the_bundle_goes_without_kernels_and_the_report_says_
     assert "the CPU prepares every frame" in warning
     assert "nvcc is not in PATH" in warning
     assert find_kernels(None, tmp_path, tmp_path / "key") == (None, ())
+
+
+def test_canaries_are_shown_to_every_size_of_batch(
+    gpu: fake_pycuda.Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan may answer rightly alone and wrongly in company."""
+    monkeypatch.setattr(fake_tensorrt, "most_images", 4)
+    bundle, key = a_bundle(tmp_path, colour_model(size=("h", "w"), batch="n"))
+    with closing(Serving(bundle, DetectConfig(), key)) as serving:
+        pool = FramePool(96 * 64 * 3, slots=8)
+        frames = [painted(pool, level) for level in (100, 150, 200, 250)]
+        serving.canaries = tuple(
+            Canary(f"{frame.index}", frame, serving.detector(frame)) for frame in frames
+        )
+        assert serving.check_canaries().standing is Standing.OK
+        spoil_company(monkeypatch)
+        verdict = serving.check_canaries()
+        assert verdict.standing is Standing.BREACH
+        assert verdict.images == 4
+
+
+def spoil_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of several images are answered with nothing."""
+    finish = Slot.finish
+
+    def spoilt(slot: Slot) -> Any:
+        alone = slot.images == 1
+        found = finish(slot)
+        return found if alone else [Detections.none() for _ in found]
+
+    monkeypatch.setattr(Slot, "finish", spoilt)

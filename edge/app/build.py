@@ -16,7 +16,8 @@ from typing import Any
 from edge.app.engines import Engines, EngineSettings, RuntimeAsked, find_tensorrt
 from edge.app.graphs import Graphs
 from edge.app.image_set import ImageSet
-from edge.app.page import Used, few_histograms, page_extras
+from edge.app.kernels import Kernels, find_kernels
+from edge.app.page import page_extras
 from edge.app.referee import Referee
 from edge.app.shelf import Shelf
 from edge.app.work import Told, sha256_of, work_folder
@@ -34,7 +35,6 @@ from edge.quantize.selection import LEAST_FOR_INT8
 from edge.quantize.unquantised import without_pairs
 from edge.report.build_json import plain, summary, write_json
 from edge.report.build_page import write_page
-from edge.report.extras import PageExtras
 
 SENSITIVITY_IMAGES = 4
 REFUSED = "refused"
@@ -133,7 +133,8 @@ class _Build:
         folder = self._work if outcome.chosen else self._request.out / REFUSED
         folder.mkdir(exist_ok=True)
         write_json(report, folder / "report.json")
-        write_page(report, self._extras(outcome), folder / "report.html")
+        extras = page_extras(referee, outcome, self._images, graphs)
+        write_page(report, extras, folder / "report.html")
         bundle = self._published(outcome.chosen, outcome, report) if outcome.chosen else None
         page = (bundle or folder) / "report.html"
         return {**summary(report, bundle), "page": str(page), "report": plain(report)}
@@ -235,7 +236,7 @@ class _Build:
                 "left_out": len(self._images.left_out),
             },
             left_out=self._images.left_out,
-            warnings=self._images.warnings,
+            warnings=(*self._images.warnings, *self._kernels[1]),
             reference=self._referee.reference_score,
             ladder=outcome.ladder,
             published=chosen.name if chosen else None,
@@ -252,6 +253,11 @@ class _Build:
         return this_machine("tensorrt" if self._trt else "onnxruntime", power_mode=mode)
 
     @cached_property
+    def _kernels(self) -> tuple[Kernels | None, tuple[str, ...]]:
+        gpu = self._machine.compute_capability if self._trt else None
+        return find_kernels(gpu, self._request.out, self._request.key)
+
+    @cached_property
     def _source_facts(self) -> dict[str, str]:
         model = self._request.model
         return {"name": model.name, "sha256": sha256_of([model])}
@@ -260,6 +266,7 @@ class _Build:
         selection = self._images.selection
         shelf = Shelf(self._request.out, self._work, self._request.key)
         shelf.put_engines(chosen, outcome.fallback)
+        shelf.put_kernels(self._kernels[0])
         if chosen.method:
             ranges = self._graphs.ranges(chosen.method)
             shelf.put_ranges(ranges, chosen.method, len(selection.calibration), self._source_facts)
@@ -269,17 +276,6 @@ class _Build:
         shelf.put_baseline(self._referee, chosen, self._images)
         self._told("publishing", 0, 1)
         return shelf.publish(self._manifest(chosen, report))
-
-    def _extras(self, outcome: Outcome) -> PageExtras:
-        """Of every candidate, the quantised ones first: their differences are the telling ones."""
-        referee, selection = self._referee, self._images.selection
-        order = sorted(outcome.scored, key=lambda c: (c.method is None, c != outcome.chosen))
-        shown = [(one.name, referee.findings[one.file]) for one in order]
-        used = Used(selection.calibration, selection.held_out, self._images.left_out)
-        tried = {one.method for one in order if one.method}
-        ranges = {str(method): self._graphs.ranges(method) for method in tried}
-        histograms = few_histograms(self._graphs.histograms, ranges) if ranges else ()
-        return page_extras(referee, shown, used, self._images.frames, histograms)
 
     def _manifest(self, chosen: Candidate, report: BuildReport) -> dict[str, Any]:
         names = self._images.selection.calibration

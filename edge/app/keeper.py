@@ -7,6 +7,7 @@ exchange of its model between two frames.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -85,6 +86,7 @@ class Keeper:
         self._followed_at = self._since = self._checked_at = clock.now()
         self.tap = Tap(lambda now, camera: self._watch.due(now, camera), clock)
         self._begin(clock.now())
+        self._checked_at = -math.inf  # the first step begins with the canaries
 
     def keeping(self) -> AbstractContextManager[None]:
         """Work on a thread of its own until the block ends."""
@@ -122,7 +124,7 @@ class Keeper:
         while not self._stop.is_set():
             try:
                 self.step(wait_s=0.5)
-            except EdgeError as error:  # of the fallback engine: the line goes on without a judge
+            except Exception as error:  # of the fallback engine, or our own: the line goes on
                 self._conditions.begin(ServiceState.FAULTED, f"accuracy is not watched: {error}")
                 _log.exception("accuracy is not watched any more")
                 return
@@ -204,7 +206,7 @@ class Keeper:
             self._tell("passed over", f"{name} finds other classes. Restart the service to use it")
             return
         try:
-            canaries = watch.check_canaries(fresh.detector, fresh.canaries)
+            canaries = fresh.check_canaries()
             if canaries.standing is watch.Standing.BREACH:
                 raise DataError(canaries.reason)
             self._switch.exchange(fresh.detector)
@@ -221,7 +223,8 @@ class Keeper:
         self._begin(self._clock.now())
         self._tell("swap", f"{name} is in service, on trial: {canaries.reason}")
         if self._trial is None:
-            self._confirmed("it has no fallback engine to be compared with")
+            known = fresh.fallback is not None
+            self._confirmed("it passed its trial before" if known else "it has no fallback engine")
 
     def _confirmed(self, reason: str) -> None:
         self._trial = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from edge.app.graphs import Graphs
+from edge.app.image_set import ImageSet
 from edge.app.referee import Findings, Referee
+from edge.calibrate import Outcome
 from edge.core.errors import EdgeError
 from edge.core.types import Frame
 from edge.quantize.collect import Histograms
@@ -28,43 +30,31 @@ MOST_HISTOGRAMS = 6
 Frames = Callable[[Sequence[str]], Iterator[tuple[str, Frame]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """Which images the build used for what, and why some were left out."""
-
-    calibration: Sequence[str]
-    held_out: Sequence[str]
-    left_out: dict[str, str]
-
-
-def page_extras(
-    referee: Referee,
-    shown: Sequence[tuple[str, Findings]],
-    used: Used,
-    frames: Frames,
-    histograms: Sequence[TensorHistogram],
-) -> PageExtras:
-    """Everything the page can show of these candidates.
+def page_extras(referee: Referee, outcome: Outcome, images: ImageSet, graphs: Graphs) -> PageExtras:
+    """Everything the page can show of a build; pictures show the first of its candidates.
 
     Args:
-        referee: has what FP32 found.
-        shown: candidates by name; pictures show the first.
-        used: the images.
-        frames: reads images by name.
-        histograms: of a few tensors.
+        referee: has what FP32 and the candidates found.
+        outcome: which candidates were scored, and which was chosen.
+        images: which were used for what.
+        graphs: have the ranges that were tried.
     """
+    # The quantised ones first: their differences are the telling ones.
+    order = sorted(outcome.scored, key=lambda c: (c.method is None, c != outcome.chosen))
+    shown = [(one.name, referee.findings[one.file]) for one in order]
+    ranges = {str(method): graphs.ranges(method) for method in {c.method for c in order} if method}
     return PageExtras(
         curves=tuple(_curves(referee, shown)),
         scores=tuple(
             score_pairs(name, referee.reference.service, found.service) for name, found in shown[:3]
         ),
-        histograms=histograms,
-        disagreements=tuple(_disagreements(referee, *shown[0], frames)) if shown else (),
-        contact_sheet=tuple(_contact_sheet(used, frames)),
+        histograms=_few_histograms(graphs.histograms, ranges) if ranges else (),
+        disagreements=tuple(_disagreements(referee, *shown[0], images.frames)) if shown else (),
+        contact_sheet=tuple(_contact_sheet(images)),
     )
 
 
-def few_histograms(
+def _few_histograms(
     histograms: Histograms, ranges: dict[str, dict[str, float]]
 ) -> tuple[TensorHistogram, ...]:
     """The tensors whose range methods differ most: there the choice matters."""
@@ -100,19 +90,19 @@ def _disagreements(
         yield Disagreement(frame.bgr(), reference[image], found.service[image], name, image)
 
 
-def _contact_sheet(used: Used, frames: Frames) -> Iterator[Thumbnail]:
-    share = MOST_THUMBNAILS // 4
+def _contact_sheet(images: ImageSet) -> Iterator[Thumbnail]:
+    share, left_out = MOST_THUMBNAILS // 4, images.left_out
     roles: tuple[tuple[str, Role], ...] = (
-        *((name, "left_out") for name in _spread(tuple(used.left_out), share)),
-        *((name, "held_out") for name in _spread(used.held_out, share)),
-        *((name, "calibration") for name in _spread(used.calibration, 2 * share)),
+        *((name, "left_out") for name in _spread(tuple(left_out), share)),
+        *((name, "held_out") for name in _spread(images.selection.held_out, share)),
+        *((name, "calibration") for name in _spread(images.selection.calibration, 2 * share)),
     )
     for name, role in roles:
         try:
-            ((_, frame),) = frames([name])
+            ((_, frame),) = images.frames([name])
         except EdgeError:  # what cannot be read has no picture; the page names it all the same
             continue
-        yield Thumbnail(name, thumbnail(frame.bgr()), role, used.left_out.get(name, ""))
+        yield Thumbnail(name, thumbnail(frame.bgr()), role, left_out.get(name, ""))
 
 
 def _spread(names: Sequence[str], most: int) -> Sequence[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from edge.app.build import BuildRequest
 from edge.app.build_beside import BuildBeside
+from edge.app.engines import EngineSettings
 from edge.app.keeping import collected_folder
 from edge.app.notes import Progress, read_frame_age, write_progress
 from edge.app.pacing import Pace, Pacer, PaceVerdict
@@ -19,8 +20,10 @@ from edge.app.work import Told
 from edge.core.build import Rung
 from edge.core.clock import MonotonicClock
 from edge.core.config import EdgeConfig, RecalibrateConfig
-from edge.core.errors import ConfigError, UnavailableError
+from edge.core.errors import ConfigError, EdgeError, UnavailableError
 from edge.engine import publish
+from edge.engine.durable import read_key
+from edge.engine.manifest import MANIFEST, read_signed
 from edge.host.signals import stop_on_signals
 
 _LOOKED_AT_S = 0.2  # the service looks whether somebody holds the lock, for less than that
@@ -60,6 +63,7 @@ def recalibrate(config: EdgeConfig, told: Told, tried: Callable[[Rung], None]) -
         settings.images,
         settings.labels,
         models,
+        engine=_as_before(models),
         collected=collected if _has_images(collected) else None,
         key=bundle_key(),
     )
@@ -73,6 +77,15 @@ def recalibrate(config: EdgeConfig, told: Told, tried: Callable[[Rung], None]) -
         notes.end(passed, reason)
     told_of = {"page": report["page"], "beside_a_line": notes.beside_a_line}
     return {"from": before, "to": after, "passed": passed, "reason": reason, **told_of}
+
+
+def _as_before(models: Path) -> EngineSettings:
+    """The line's engine was built for its number of cameras, memory and patience."""
+    try:
+        manifest = read_signed(models / publish.CURRENT / MANIFEST, read_key(bundle_key()))
+    except (OSError, EdgeError):
+        return EngineSettings()
+    return EngineSettings.as_before(manifest.settings)
 
 
 class _Notes:

@@ -9,15 +9,23 @@ from pathlib import Path
 from edge.camera.images import read_image
 from edge.core.config import DetectConfig
 from edge.core.errors import DataError
-from edge.core.ports import Detector, OpenDetector
+from edge.core.ports import Detector, OpenDetector, Pipeline
 from edge.core.stages import Stages
 from edge.core.types import Detections, Frame
 from edge.detect import CpuDetector
 from edge.engine import open_detector, open_fallback_detector
 from edge.engine.gpu_frames import PinnedPools
 from edge.engine.manifest import MANIFEST, manifest_of
-from edge.live import ModelSwitch, pipelined
-from edge.watch import Baseline, Canary, read_baseline, read_canaries
+from edge.live import ModelSwitch, pipelined, together
+from edge.watch import (
+    Baseline,
+    Canary,
+    CanaryVerdict,
+    Standing,
+    check_canaries,
+    read_baseline,
+    read_canaries,
+)
 
 
 class Guarded:
@@ -153,6 +161,16 @@ class Serving:
     def faults(self) -> int:
         """Answers of the engine that were none."""
         return self.detector.faults if isinstance(self.detector, Guarded) else 0
+
+    def check_canaries(self) -> CanaryVerdict:
+        """Does it answer as when it was built, one image at a time and several at once?"""
+        verdict = check_canaries(self.detector, self.canaries)
+        several = isinstance(self.detector, Pipeline) and self.detector.free > 1
+        if verdict.standing is Standing.BREACH or not several:
+            return verdict
+        found = together(self.detector, [canary.frame for canary in self.canaries])
+        answers = {id(canary.frame): next(found) for canary in self.canaries}
+        return check_canaries(lambda frame: answers[id(frame)], self.canaries)
 
     def _timed(self, who: str, detector: OpenDetector) -> OpenDetector:
         if isinstance(detector, CpuDetector):  # on a GPU the stages of many frames overlap
