@@ -20,6 +20,7 @@ from edge.core.service import Conditions
 from edge.detect import CpuDetector
 from edge.engine import open_engine
 from edge.sinks.isolated import Isolated
+from edge.sinks.web.rooms import Rooms
 
 SHIPPED_MODEL = "line-yolov8n.onnx"
 SERVICE_STATE = Path("/var/lib/edge")
@@ -85,10 +86,11 @@ def open_sinks(
     stack: ExitStack,
     conditions: Conditions,
     readings: Readings | None = None,
+    rooms: Rooms | None = None,
 ) -> tuple[str | None, list[Isolated]]:
     """The configured sinks, closed by ``stack``, and the live view's address if there is one.
 
-    ``readings`` are shown beside what is counted frame by frame.
+    ``readings`` are shown beside what is counted frame by frame, ``rooms`` beside the live view.
     """
     sinks: list[Isolated] = []
     url = None
@@ -97,11 +99,18 @@ def open_sinks(
 
         sinks.append(Isolated(Jsonl(config.sinks.jsonl, detector.labels), "jsonl"))
     if config.sinks.web is not None:
+        from edge.sinks.web.rooms import routes
         from edge.sinks.web.server import About, LiveView
 
         name = model_to_use(config.model).stem
         about = About(name, lambda: detector.description, detector.labels, edge.__version__)
-        web = LiveView(config.sinks.web, about, conditions=conditions, readings=readings)
+        web = LiveView(
+            config.sinks.web,
+            about,
+            conditions=conditions,
+            readings=readings,
+            rooms=routes(rooms) if rooms else (),
+        )
         view = stack.enter_context(web)
         url = view.url
         sinks.append(Isolated(view, "live view"))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from edge import live
@@ -15,6 +16,7 @@ from edge.app.heart import Heart
 from edge.app.keeping import open_keeper, starting, state_folder
 from edge.app.parts import model_to_use, open_events, open_sinks, shipped_model
 from edge.app.reloading import Reload
+from edge.app.rooms import Service, open_rooms
 from edge.app.tending import Tending
 from edge.camera import open_feed
 from edge.camera.uri import with_secrets
@@ -50,12 +52,12 @@ def demo(seconds: float | None, port: int, ready: Callable[[str | None], None]) 
     """The whole product on the shipped model and the rendered line, live view included."""
     # 15 frames a second leave a two-core machine room for a browser beside the detector.
     camera = CameraConfig(name="line-1", uri="pattern://?size=1280x720&fps=15")
-    config = EdgeConfig(
-        cameras=[camera],
-        model=shipped_model(),
-        sinks=SinksConfig(web=WebConfig(port=port), collect=None),
-    )
-    return serve(config, ready, seconds)
+    with TemporaryDirectory(prefix="edge-demo-") as folder:
+        web = WebConfig(port=port, folder=Path(folder))
+        config = EdgeConfig(
+            cameras=[camera], model=shipped_model(), sinks=SinksConfig(web=web, collect=None)
+        )
+        return serve(config, ready, seconds, state=Path(folder))
 
 
 def load_service_config(path: Path) -> EdgeConfig:
@@ -69,11 +71,12 @@ def load_service_config(path: Path) -> EdgeConfig:
         return part.model_copy(update=found)
 
     sinks, jsonl, collect = config.sinks, config.sinks.jsonl, config.sinks.collect
-    web = sinks.web
+    web, record = sinks.web, sinks.record
     sinks = sinks.model_copy(
         update={
             "jsonl": jsonl and placed(jsonl, "path"),
             "collect": collect and placed(collect, "folder"),
+            "record": record and placed(record, "folder"),
             "web": web and placed(web, "cert", "key", "folder"),
         }
     )
@@ -86,6 +89,7 @@ def serve(
     ready: Callable[[str | None], None],
     seconds: float | None = None,
     *,
+    state: Path | None = None,
     reload: Reload | None = None,
 ) -> RunReport:
     """Run cameras, detector and sinks until a signal, the recordings' end, or ``seconds``.
@@ -94,6 +98,7 @@ def serve(
         config: what to run.
         ready: called once with the live view's address (None without one), before the first frame.
         seconds: stop after this long; None: never.
+        state: folder for what the page's rooms keep; None: the service's own.
         reload: ends the run early when another configuration is to be used.
     """
     clock, conditions = MonotonicClock(), Conditions()
@@ -106,7 +111,12 @@ def serve(
         kept = stack.enter_context(open_keeper(config, start, conditions))
         overview = Overview(clock, conditions)
         tending = Tending(config, start, kept, overview, clock)
-        url, sinks = open_sinks(_housed(config), model, stack, conditions, tending.readings)
+        folder = state or state_folder()
+        service = Service(config, start, kept, overview, folder, clock)
+        opened = stack.enter_context(open_rooms(service))
+        url, sinks = open_sinks(
+            _housed(config), model, stack, conditions, tending.readings, opened.rooms
+        )
         tending.storage.sinks = sinks
         feeds = open_feeds(config, clock)
         events = stack.enter_context(open_events(config, feeds))
@@ -120,8 +130,8 @@ def serve(
         stack.enter_context(tending.caretaker.caring())
         ready(url)
         heartbeat.ready(f"{model.description}; cameras: {len(feeds)}")
-        every_sink = [overview, *kept.sinks, *sinks]
-        live.run(events, model, every_sink, heart.alive, lambda: events.waiting)
+        every_sink = [overview, *kept.sinks, *opened.judged(sinks)]
+        live.run(events, opened.model, every_sink, heart.alive, lambda: events.waiting)
         if reload and reload.pending:
             _tell_unknown(config, every_sink, clock)
         else:

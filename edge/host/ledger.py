@@ -92,10 +92,11 @@ class Ledger:
         """
         self._durably(*self._written(what, who, why))
 
-    def note(self, what: str) -> None:
-        """This has happened."""
-        do, _ = self._written(what, None, None)
-        self._database.write(*do)
+    def note(self, *whats: str) -> None:
+        """These have happened, in this order."""
+        statements = [each for what in whats for each in self._written(what, None, None)[0]]
+        if statements:
+            self._database.write(*statements)
 
     def history(self, limit: int) -> list[Happening]:
         """What changed, newest first; what people did is kept longer."""

@@ -1,0 +1,5 @@
+"""What the page's rooms may see of the service, and do to it: the other side of their ports."""
+
+from edge.app.rooms.opening import OpenRooms, Service, open_rooms
+
+__all__ = ["OpenRooms", "Service", "open_rooms"]
