@@ -19,6 +19,7 @@ from edge.core.errors import EdgeError
 from edge.core.service import INSPECTING, ServiceState
 from edge.sinks.metrics import Metrics
 from edge.sinks.web.endpoint import RefusedError, on_refused, reads
+from edge.sinks.web.rooms.routes import documented
 
 _STATIC = Path(__file__).parent / "static"
 
