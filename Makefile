@@ -22,7 +22,7 @@ TESTED  := $(VENV)/installed-test$(addprefix -,$(subst $(comma),-,$(EXTRAS)))
 JETSON  := $(findstring tegra,$(shell uname -r))
 
 TEST_PACKAGES := chromium e2fsprogs fonts-dejavu-core gir1.2-gst-plugins-base-1.0 gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-bad \
-                 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-gi systemd-container
+                 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-tools prometheus python3-gi systemd-container
 
 # $(call need,PACKAGES): install what is missing when that is allowed, else print the one line that does.
 define need

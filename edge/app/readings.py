@@ -70,20 +70,21 @@ CONFIGURATION = "configuration"
 
 
 def of_model(serving: Serving, figures: Figures | None) -> Iterator[Reading]:
-    """Of what is in service; ``figures`` only where the accuracy is watched."""
+    """Of what is in service; ``figures`` only where somebody keeps that right."""
     yield BUNDLE.at(1, serving.name, serving.precision)
     yield FAULTS.at(serving.faults)
     for engine, stages in serving.stages.items():
         yield STAGED.at(stages.frames, engine)
         yield from (STAGES.at(seconds, engine, name) for name, seconds in stages.seconds.items())
     if figures is not None:
+        yield FALLBACK.at(figures.on_fallback)
+        yield TRIAL.at(figures.on_trial)
+    if figures is not None and serving.fallback is not None:
         yield from _of_figures(figures)
 
 
 def _of_figures(figures: Figures) -> Iterator[Reading]:
     seen = figures.agreement
-    yield FALLBACK.at(figures.on_fallback)
-    yield TRIAL.at(figures.on_trial)
     yield COMPARED.at(figures.compared)
     yield WINDOW.at(seen.boxes)
     for iou, f1 in (("0.50", seen.f1_50), ("0.85", seen.f1_85)):
