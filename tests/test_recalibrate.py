@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from edge.app.engines import EngineSettings
 from edge.engine import publish
+from tests.engine.bundles import a_bundle
 from tests.test_build import MODEL, ROOT, current, edge
+
+recalibrating = import_module("edge.app.recalibrate")
 
 CONFIG = """
 cameras: [{name: line-1, uri: 'pattern://?size=640x360'}]
@@ -64,7 +73,43 @@ def test_a_second_recalibration_at_the_same_time_is_told_so(home: Path) -> None:
     assert current(home) == before
 
 
+def test_one_that_is_told_to_stop_leaves_nothing_behind_and_what_is_published_alone(
+    home: Path,
+) -> None:
+    before = current(home)
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge", "recalibrate", "-c", "edge.yaml"],
+        cwd=home,
+        env={**os.environ, "EDGE_KEY_FILE": str(home / "key")},
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list((home / "models").glob(".work-*")):  # it is in the middle of it
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(20) == 130
+    assert not list((home / "models").glob(".work-*"))
+    assert current(home) == before
+    progress = json.loads((home / "models" / ".recalibration.json").read_text())
+    assert (progress["ended"], progress["passed"]) == (True, False)
+    assert progress["doing"] == "it was stopped"
+
+
 def test_without_a_word_on_what_to_build_from_it_is_refused(home: Path) -> None:
     result = edge(home, "recalibrate", "-c", "bare.yaml")
     assert result.returncode == 78
     assert "no section 'recalibrate'" in result.stderr
+
+
+def test_the_next_engine_is_built_as_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For as many cameras, and with as much patience; a stranger's bundle decides nothing."""
+    bundle, key = a_bundle(tmp_path, settings={"batch": 4, "optimisation_level": 1, "odd": 7})
+    publish.publish(tmp_path / "models", bundle)
+    monkeypatch.setenv("EDGE_KEY_FILE", str(key))
+    wanted = EngineSettings(batch=4, optimisation_level=1)
+    assert recalibrating._as_before(tmp_path / "models") == wanted
+    key.write_bytes(b"k" * 32)
+    assert recalibrating._as_before(tmp_path / "models") == EngineSettings()
