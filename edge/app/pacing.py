@@ -72,7 +72,8 @@ class Pacer:
             if not fresh:
                 return PaceVerdict(Pace.PAUSE, "the line is measured without it")
             self._before_s = age_s
-        slow = age_s > self._settings.slower * self._before_s
+        settings = self._settings
+        slow = age_s > max(settings.slower * self._before_s, settings.young_ms / 1e3)
         if not slow and (self._since is None or fresh):
             return _RUN
         return self._paused(waited_s, slow, age_s)

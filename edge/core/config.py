@@ -219,6 +219,9 @@ class RecalibrateConfig(Strict):
     slower: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 2.0
     """Beside a running service the build is paused while the 99th percentile of frame ages is more
     than this many times what it was before."""
+    young_ms: Annotated[float, Field(ge=0, le=10_000)] = 30.0
+    """Frames up to this age are young, whatever they were before: twice next to nothing is still
+    next to nothing. Milliseconds."""
     patience_s: PositiveSeconds = 60.0
     """A build whose pause does not help for so long is given up. Seconds."""
 
