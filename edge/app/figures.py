@@ -18,6 +18,7 @@ class Figures:
         compared: frames that went through both engines since it is in service.
         agreement: of both engines, over the window.
         drift: of the line from its baseline.
+        alone_s: of a frame through the model that has the board to itself; None: not known.
     """
 
     bundle: str
@@ -26,3 +27,4 @@ class Figures:
     compared: int
     agreement: WatchVerdict
     drift: DriftVerdict
+    alone_s: float | None

@@ -20,6 +20,7 @@ from edge.app.memory import Memory
 from edge.app.published import Published
 from edge.app.serving import Serving
 from edge.app.tap import Sample, Tap
+from edge.app.timing import AloneTimes
 from edge.core.beside import beside
 from edge.core.clock import Clock
 from edge.core.config import WatchConfig
@@ -82,6 +83,7 @@ class Keeper:
         self._clock = clock
         self._keep = keep
         self._stop = threading.Event()
+        self._times = AloneTimes(conditions, self._tell)
         self._on_fallback = False
         self._followed_at = self._since = self._checked_at = clock.now()
         self.tap = Tap(lambda now, camera: self._watch.due(now, camera), clock)
@@ -134,6 +136,7 @@ class Keeper:
         self._watch = watch.AccuracyWatch(self._settings, now)
         drift = watch.DriftWatch(self._settings, len(self._switch.labels), self._serving.baseline)
         self._drift = DriftTeller(drift, self._conditions, self._tell)
+        self._times.take(self._serving.name, self._switch, self._serving.canaries)
         proven = self._serving.fallback is None or self._memory.confirmed(self._serving.name)
         self._trial = None if proven else watch.Trial(self._settings)
         self._since = self._checked_at = now
@@ -148,6 +151,7 @@ class Keeper:
             compared=self._watch.compared,
             agreement=self._watch.verdict(now),
             drift=self._drift.verdict,
+            alone_s=self._times.alone_s,
         )
 
     def _check_canaries(self) -> None:

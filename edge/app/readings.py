@@ -40,6 +40,10 @@ AGREEMENT = Metric(
     ("iou",),
 )
 WINDOW = Metric("edge_agreement_window_boxes", "Boxes of both engines that this is judged by")
+ALONE = Metric(
+    "edge_model_alone_seconds",
+    "A frame through the model in service with no build beside it, timed when it was taken",
+)
 DISTANCE = Metric(
     "edge_drift_distance_ratio", "How far the line is from its baseline, 0 to 1", ("kind",)
 )
@@ -54,6 +58,7 @@ MODEL = (
     COMPARED,
     AGREEMENT,
     WINDOW,
+    ALONE,
     DISTANCE,
     DRIFTED,
 )
@@ -79,6 +84,8 @@ def of_model(serving: Serving, figures: Figures | None) -> Iterator[Reading]:
     if figures is not None:
         yield FALLBACK.at(figures.on_fallback)
         yield TRIAL.at(figures.on_trial)
+        if figures.alone_s is not None:
+            yield ALONE.at(figures.alone_s)
     if figures is not None and serving.fallback is not None:
         yield from _of_figures(figures)
 
