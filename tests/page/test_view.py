@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Page, expect
 
 from edge.core.config import WebConfig
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import CameraState, Detections
 from edge.sinks.web.server import LiveView
-from tests.sinks.parts import ABOUT, DEADLINE_S, found, running_line, status
+from tests.page.looking import wait_for_colour
+from tests.sinks.parts import ABOUT, found, running_line, status
 
 LIVE, LOST = CameraState.LIVE, CameraState.LOST
 SQUARE, SCRATCH, PLAIN = (220, 160, 40), (255, 176, 0), (90, 90, 90)
-
-# The colour of the picture's pixel (x, y), wherever the page shows it.
-PIXEL = """([x, y]) => {
-  const canvas = document.querySelector("canvas");
-  const scale = Math.min(canvas.width / 320, canvas.height / 180);
-  const left = (canvas.width - 320 * scale) / 2, top = (canvas.height - 180 * scale) / 2;
-  const pen = canvas.getContext("2d");
-  return [...pen.getImageData(left + x * scale, top + y * scale, 1, 1).data].slice(0, 3);
-}"""
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, device_scale_factor=2)
-    context.set_default_timeout(DEADLINE_S * 1000)
-    expect.set_options(timeout=DEADLINE_S * 1000)
-    page = context.new_page()
-    complaints: list[str] = []
-
-    def on_console(message: ConsoleMessage) -> None:
-        if "Security Policy" in message.text:
-            complaints.append(message.text)
-
-    page.on("console", on_console)
-    page.on("pageerror", lambda error: complaints.append(error.message))
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def wait_for_colour(page: Page, at: tuple[float, float], colour: tuple[int, int, int]) -> None:
-    page.locator("canvas").first.wait_for()
-    page.wait_for_function(
-        f"([at, want]) => ({PIXEL})(at).every((value, i) => Math.abs(value - want[i]) < 25)",
-        arg=[at, colour],
-    )
 
 
 def expect_unknown(page: Page, title: str) -> None:
