@@ -73,6 +73,7 @@ class Line:
     opened: list[FakeServing] = field(default_factory=list)
     kept: list[Frame] = field(default_factory=list)
     settings: WatchConfig = SETTINGS
+    refusals: dict[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.models = self.folder / "models"
@@ -104,6 +105,8 @@ class Line:
         return self.keeper
 
     def open(self, path: Path) -> FakeServing:
+        if path.name in self.refusals:
+            raise self.refusals[path.name]
         if path.name not in self.bundles:
             raise DataError(f"{path.name} was changed")
         serving = self.bundles[path.name]

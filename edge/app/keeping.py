@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -9,23 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.app.keeper import Keeper
-from edge.app.memory import StoredMemory, bundle_to_start, last_confirmed
+from edge.app.memory import StoredMemory, bundles_to_start
 from edge.app.parts import SERVICE_STATE, bundle_key, is_service_user
+from edge.app.published import Published
 from edge.app.serving import Serving
 from edge.core.clock import MonotonicClock
 from edge.core.config import EdgeConfig
-from edge.core.errors import EdgeError, UnavailableError
+from edge.core.errors import DataError, EdgeError, UnavailableError
 from edge.core.ports import Sink
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import Detections, Frame
 from edge.engine.gpu_frames import PinnedPools
-from edge.engine.publish import BUILDS, CURRENT, exclusive
+from edge.engine.publish import CURRENT, exclusive
 from edge.host.crashes import CrashGuard
 from edge.host.state import StateStore
 from edge.live import ModelSwitch
 from edge.sinks.collect import Collect
 from edge.sinks.evidence import Evidence
 from edge.sinks.isolated import Isolated
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +86,16 @@ def starting(
         guard = CrashGuard(store)
         guard.begin()
         try:
+            serving = _first_usable(
+                bundles_to_start(store, models, safe_mode=guard.safe_mode) or [model],
+                lambda bundle: Serving(bundle, config.detect, bundle_key(), pools),
+                Published(models, StoredMemory(store)),
+                store,
+            )
             if not guard.safe_mode:
-                name = models and bundle_to_start(models, StoredMemory(store))
-                chosen = models / BUILDS / name if models and name else model
-                serving = Serving(chosen, config.detect, bundle_key(), pools)
                 switch = ModelSwitch(serving.detector)
                 yield Start(serving, switch, models, store, pools, guard, models)
             else:
-                good = None if models is None else last_confirmed(store, models)
-                serving = Serving(good or model, config.detect, bundle_key(), pools)
                 conditions.begin(ServiceState.FALLBACK, guard.reason)
                 switch = ModelSwitch(serving.fallback or serving.detector)
                 yield Start(serving, switch, None, store, pools, guard, models)
@@ -99,6 +104,34 @@ def starting(
                 guard.clean_end()
             raise
         guard.clean_end()  # an error that ends the service is none
+
+
+def _first_usable(
+    bundles: Sequence[Path],
+    open_serving: Callable[[Path], Serving],
+    published: Published,
+    store: StateStore,
+) -> Serving:
+    """The first that opens. One that is damaged, or built for another machine, is not tried again.
+
+    Raises:
+        EdgeError: none does; what is wrong with the first.
+    """
+    failures: list[tuple[Path, EdgeError]] = []
+    for bundle in bundles:
+        try:
+            serving = open_serving(bundle)
+        except EdgeError as error:
+            failures.append((bundle, error))
+            continue
+        for failed, why in failures:
+            if isinstance(why, DataError):
+                published.refuse(failed.name, str(why), serving.name)
+            text = f"{failed.name} cannot be used: {why}. {serving.name} runs"
+            _log.warning("rolled back at the start: %s", text)
+            store.record("rolled back", text)
+        return serving
+    raise failures[0][1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,10 +77,21 @@ def bundle_to_start(models: Path, memory: Memory) -> str | None:
     return now
 
 
-def last_confirmed(store: StateStore, models: Path) -> Path | None:
-    """The bundle that passed its trial last, and is still there; None: there is none."""
-    for event in store.history(KEPT_EVENTS):
-        bundle = models / publish.BUILDS / event.text
-        if event.kind == _CONFIRMED and bundle.is_dir() and not store.rejection(event.text):
-            return bundle
-    return None
+def bundles_to_start(store: StateStore, models: Path | None, *, safe_mode: bool) -> list[Path]:
+    """What to start with, best first; the next is for one that turns out to be unusable.
+
+    In safe mode what passed its trial comes first, newest first.
+    """
+    if models is None:
+        return []
+    now, earlier = bundle_to_start(models, StoredMemory(store)), publish.before(models)
+    names = [now, earlier if earlier and not store.rejection(earlier) else None]
+    if safe_mode:
+        names = [*_confirmed(store), *names]
+    bundles = (models / publish.BUILDS / name for name in dict.fromkeys(names) if name)
+    return [bundle for bundle in bundles if bundle.is_dir()]
+
+
+def _confirmed(store: StateStore) -> list[str]:
+    events = (event for event in store.history(KEPT_EVENTS) if event.kind == _CONFIRMED)
+    return [event.text for event in events if not store.rejection(event.text)]

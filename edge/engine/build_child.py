@@ -13,7 +13,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -35,6 +37,8 @@ def main() -> None:
 def serve(build: Build) -> None:
     """Run one build and tell how it ended. Does not return."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody would read the result
+    with suppress(OSError):  # when memory runs out the kernel ends this, and not the service
+        Path("/proc/self/oom_score_adj").write_text("500")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills us
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # a library that prints cannot break the protocol

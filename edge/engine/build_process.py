@@ -41,7 +41,7 @@ def run_build(
     progress: Callable[[str], None] | None = None,
     child: str = "edge.engine.build_child",
 ) -> BuildResult:
-    """Build a plan in a child process.
+    """Build a plan in a child process; one that runs out of memory is tried again with less.
 
     Args:
         request: what to build.
@@ -58,6 +58,11 @@ def run_build(
     started = time.monotonic()
     try:
         answer = _Child(request, child, progress).run(tensors, time_limit_s)
+        if _ran_out_of_memory(answer) and not request.images:  # images can be read only once
+            less = replace(request, workspace_mb=max(1, request.workspace_mb // 4))
+            if progress is not None:
+                progress(f"out of memory: once more with a workspace of {less.workspace_mb} MiB")
+            answer = _Child(less, child, progress).run((), time_limit_s)
     except BaseException:
         request.plan.unlink(missing_ok=True)
         raise
@@ -158,6 +163,10 @@ def _refuse_without_memory(request: BuildRequest) -> float | None:
             "are free. Close other programs, add swap, or give it a smaller workspace"
         )
     return free_mb
+
+
+def _ran_out_of_memory(answer: dict[str, Any]) -> bool:
+    return bool(answer.get("error", {}).get("kind") == "MemoryError")
 
 
 def _available_mb() -> float | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge.core.errors import DataError, MissingLibraryError, UnavailableError
 from edge.engine.cuda_memory import DeviceMemory, HostMemory, PinnedMemory
+from edge.engine.gpu_nodes import refused
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: waits for no work on the default stream
 _REMEDY = (
@@ -244,10 +245,8 @@ def _explained(cuda: Any) -> Iterator[None]:
             "Jetson: tegrastats), or run a smaller model"
         ) from error
     except cuda.Error as error:
-        raise UnavailableError(
-            f"the GPU cannot be used: {error}. Check its driver: nvidia-smi, or on a Jetson: "
-            "tegrastats"
-        ) from error
+        why = refused() or "Check its driver: nvidia-smi, or on a Jetson: tegrastats"
+        raise UnavailableError(f"the GPU cannot be used: {error}. {why}") from error
 
 
 def _driver() -> Any:
