@@ -131,8 +131,9 @@ class StandardOutput:
 class Jsonl:
     """One JSON line for each inspected frame and for each change of a camera's state.
 
-    A frame's line: ``camera, index, time, age_ms, width, height, detections``, the latter a list
-    of ``box, score, class_id, label``. A change's line: ``camera, time, state, reason`` and
+    A frame's line: ``camera, index, time, age_ms, width, height, verdict, detections``, the latter
+    a list of ``box, score, class_id, label``; ``verdict`` is ``ok``, ``ng``, ``unknown``, or null
+    where the camera has no rules. A change's line: ``camera, time, state, reason`` and
     ``detections: null``, which is *unknown*; an empty list is *inspected, nothing found*.
     ``time`` is UTC for people and may jump; ages are measured by the monotonic clock.
     """
@@ -170,6 +171,7 @@ class Jsonl:
                 "age_ms": round(age_s * 1000, 1),
                 "width": frame.size.width,
                 "height": frame.size.height,
+                "verdict": detections.verdict and detections.verdict.value,
                 "detections": rows_from_detections(detections, self._labels),
             }
         )

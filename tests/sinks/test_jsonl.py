@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from edge.core.config import JsonlConfig
 from edge.core.errors import UnavailableError
-from edge.core.types import CameraState, Detections
+from edge.core.types import CameraState, Detections, Verdict
 from edge.sinks.isolated import Isolated
 from edge.sinks.jsonl import Jsonl, RotatingFile
 from tests.sinks.parts import LABELS, TestClock, found, frame, status
@@ -38,6 +39,7 @@ def test_a_frame_is_one_line_that_is_on_disk_before_the_next_one(tmp_path: Path)
             "age_ms": 250.0,
             "width": 320,
             "height": 180,
+            "verdict": None,
             "detections": [
                 {"box": [10.0, 40.0, 60.0, 90.0], "score": 0.9, "class_id": 0, "label": "scratch"},
                 {"box": [70.0, 40.0, 120.0, 90.0], "score": 0.5, "class_id": 9, "label": "class 9"},
@@ -45,6 +47,17 @@ def test_a_frame_is_one_line_that_is_on_disk_before_the_next_one(tmp_path: Path)
         }
     ]
     sink.close()
+
+
+@pytest.mark.parametrize("verdict", [*Verdict, None])
+def test_a_frames_verdict_is_a_word_or_null_without_rules(
+    tmp_path: Path, verdict: Verdict | None
+) -> None:
+    sink = jsonl(tmp_path / "results.jsonl")
+    sink.emit(frame(at=100.0), replace(found(0), verdict=verdict))
+    sink.close()
+    (row,) = lines(tmp_path / "results.jsonl")
+    assert row["verdict"] == (verdict and verdict.value)
 
 
 def test_unknown_is_null_and_nothing_found_is_an_empty_list(tmp_path: Path) -> None:

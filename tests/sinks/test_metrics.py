@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.core.service import Conditions, ServiceState
-from edge.core.types import CameraState, Detections
+from edge.core.types import CameraState, Detections, Verdict
 from edge.sinks.metrics import MAX_LABELS, Metrics
 from tests.sinks.parts import LABELS, TestClock, found, frame, status
 
@@ -32,6 +34,16 @@ def test_frames_boxes_drops_ages_and_viewers_are_counted() -> None:
     assert seen["edge_frame_age_seconds_bucket", "line-1", "2.0"] == 2
     assert seen["edge_frame_age_seconds_sum", "line-1"] == pytest.approx(1.53)
     assert seen["edge_viewers",] == 3
+
+
+def test_verdicts_are_counted_where_there_are_rules() -> None:
+    metrics = Metrics(LABELS)
+    for verdict in (Verdict.NG, Verdict.NG, Verdict.UNKNOWN, None):
+        metrics.emit(frame(), replace(found(0), verdict=verdict))
+    seen = samples(metrics)
+    assert seen["edge_verdicts_total", "line-1", "ng"] == 2
+    assert seen["edge_verdicts_total", "line-1", "unknown"] == 1
+    assert len([key for key in seen if key[0] == "edge_verdicts_total"]) == 2
 
 
 def test_a_camera_is_in_one_state_at_a_time() -> None:

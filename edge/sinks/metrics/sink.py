@@ -88,6 +88,8 @@ class Metrics:
         series.frames.inc()
         series.age.observe(max(0.0, self._clock.now() - frame.captured_at))
         series.dropped.inc(series.gaps.add(frame.index))
+        if detections.verdict is not None:
+            self._verdicts.labels(frame.camera, detections.verdict.value).inc()
         for class_id in detections.class_ids.tolist():
             self._found.labels(frame.camera, self._label(class_id)).inc()
 
@@ -110,6 +112,12 @@ class Metrics:
         self._frames = Counter("edge_frames", "Inspected frames", ["camera"], registry=registry)
         self._found = Counter(
             "edge_detections", "Boxes found", ["camera", "label"], registry=registry
+        )
+        self._verdicts = Counter(
+            "edge_verdicts",
+            "Inspected frames of cameras that have rules, by verdict; frames, not parts",
+            ["camera", "verdict"],
+            registry=registry,
         )
         self._dropped = Counter(
             "edge_frames_dropped",
