@@ -15,6 +15,7 @@ import pytest
 
 from edge.app.engines import EngineSettings
 from edge.engine import publish
+from edge.watch import read_baseline
 from tests.engine.bundles import a_bundle
 from tests.test_build import MODEL, ROOT, current, edge
 
@@ -62,6 +63,10 @@ def test_a_recalibration_publishes_what_passed_and_says_from_where_to_where(home
     bundle = home / "models" / "builds" / report["to"]
     images = json.loads((bundle / "report.json").read_text())["images"]
     assert images["calibration"] + images["held_out"] + images["left_out"] == 40  # collected too
+    baseline = read_baseline(bundle)
+    assert baseline is not None
+    assert sum(baseline.brightness) == pytest.approx(1)
+    assert baseline.scores == ()  # of fewer boxes than 50 nothing is said
 
 
 def test_a_second_recalibration_at_the_same_time_is_told_so(home: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from edge.core.config import EdgeConfig, RecalibrateConfig
 from edge.core.errors import ConfigError, EdgeError, UnavailableError
 from edge.engine import publish
 from edge.engine.durable import read_key
+from edge.engine.eviction import remove_old
 from edge.engine.manifest import MANIFEST, read_signed
 from edge.host.signals import stop_on_signals
 
@@ -74,6 +75,8 @@ def recalibrate(config: EdgeConfig, told: Told, tried: Callable[[Rung], None]) -
         passed = report["bundle"] is not None
         reasons = [rung["reason"] for rung in report["ladder"] if rung["passed"] is passed]
         reason = reasons[-1] if reasons else "nothing could be tried"
+        with suppress(EdgeError):  # the next one removes them
+            remove_old(models, settings.keep, spared=(before,) if before else ())
         notes.end(passed, reason)
     told_of = {"page": report["page"], "beside_a_line": notes.beside_a_line}
     return {"from": before, "to": after, "passed": passed, "reason": reason, **told_of}

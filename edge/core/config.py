@@ -216,6 +216,8 @@ class RecalibrateConfig(Strict):
     """Folder of the factory's images."""
     labels: FilePath | None = None
     """Their labels: YOLO text folder or COCO JSON."""
+    keep: Annotated[int, Field(ge=2, le=1000)] = 5
+    """So many of the newest bundles stay, besides the one in use and the one before it."""
     slower: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 2.0
     """Beside a running service the build is paused while the 99th percentile of frame ages is more
     than this many times what it was before."""

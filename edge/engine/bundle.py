@@ -37,7 +37,8 @@ from edge.engine.manifest import (
 )
 from edge.engine.publish import BUILDS, exclusive
 
-_UNFINISHED = ".building-"
+UNFINISHED = ".building-"
+"""A folder whose name begins so is no bundle, or none any more; the next build removes it."""
 _ANY_FILE = FileEntry(sha256="0" * 64, bytes=0)
 
 
@@ -69,7 +70,7 @@ def write_bundle(
         builds.mkdir(exist_ok=True)
         _sweep(builds)
         identity = f"{created:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        fresh = builds / (_UNFINISHED + identity)
+        fresh = builds / (UNFINISHED + identity)
         with removed_on_failure(fresh):
             fresh.mkdir()
             entries = _copied(files, fresh)
@@ -122,7 +123,7 @@ def _dumped(entries: Mapping[str, FileEntry]) -> dict[str, dict[str, object]]:
 
 def _sweep(builds: Path) -> None:
     """Remove what killed builds left; the lock is held, so none of them is alive."""
-    for left in builds.glob(_UNFINISHED + "*"):
+    for left in builds.glob(UNFINISHED + "*"):
         shutil.rmtree(left, ignore_errors=True)
 
 

@@ -13,7 +13,9 @@ from edge.host.database import Database, Statement
 
 KEPT_RUNS = 200
 KEPT_REJECTIONS = 1000
-KEPT_EVENTS = 1000
+KEPT_EVENTS = 5000
+KEPT_OF_A_KIND = 200
+"""So that what happens often, for years, pushes out nothing that happens seldom."""
 _VERSION = 1
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, boot TEXT, began_s REAL, seen_s REAL,"
@@ -175,7 +177,12 @@ class StateStore:
         now = self.now()
         row = (kind, text, self._utc(), now.boot, now.at_s)
         insert = "INSERT INTO history VALUES (?, ?, ?, ?, ?)"
-        self._database.write((insert, row), _newest_only("history", KEPT_EVENTS))
+        newest = "SELECT rowid FROM history WHERE kind = ? ORDER BY rowid DESC LIMIT ?"
+        surplus = (
+            f"DELETE FROM history WHERE kind = ? AND rowid NOT IN ({newest})",
+            (kind, kind, KEPT_OF_A_KIND),
+        )
+        self._database.write((insert, row), surplus, _newest_only("history", KEPT_EVENTS))
 
     def history(self, limit: int = 100) -> tuple[Event, ...]:
         """What changed, newest first."""

@@ -112,6 +112,16 @@ def test_the_state_is_bounded(
     assert [event.text for event in store.history(1)] == ["4"]
 
 
+def test_what_happens_often_pushes_out_nothing_that_happens_seldom(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "KEPT_OF_A_KIND", 3)
+    store.record("bundle confirmed", "b-1")
+    for i in range(20):
+        store.record("drift", str(i))
+    assert [event.text for event in store.history(state.KEPT_EVENTS)] == ["19", "18", "17", "b-1"]
+
+
 def test_time_goes_on_and_the_boot_has_a_name() -> None:
     first, second = this_moment(), this_moment()
     assert first.boot == second.boot
