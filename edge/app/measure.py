@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from edge import engine
@@ -207,22 +209,27 @@ def bench_viewers(
 ) -> dict[str, Any]:
     """The live loop on the rendered line without viewers, with them, and so on in turn.
 
-    One of the viewers connects and never reads. Without viewers the page is served all the same.
+    A tenth of the viewers, at least one, connect and never read, and a tenth have a slow link.
+    Without viewers the page is served all the same. ``cpu`` is what this process takes, in cores.
     """
     camera = CameraConfig(name="line-1", uri=f"pattern://?size=1280x720&fps={fps:g}")
-    sinks = SinksConfig(web=WebConfig(port=0, max_viewers=viewers + 1))
-    config = EdgeConfig(cameras=[camera], model=model, sinks=sinks)
     round_s = seconds / (2 * ROUNDS_OF_VIEWERS)
+    troubled = viewers // 10
 
     def watched_by(count: int) -> dict[str, float]:
         with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="edge-bench-")))
+            web = WebConfig(port=0, max_viewers=viewers + 1, folder=folder)
+            config = EdgeConfig(cameras=[camera], model=model, sinks=SinksConfig(web=web))
 
             def ready(url: str | None) -> None:
                 if count and url:
-                    stack.enter_context(ViewerLoad(url, count, never_reading=1))
+                    stack.enter_context(ViewerLoad(url, count, max(1, troubled), troubled))
 
-            report = serve(config, ready, round_s)
-        return {"fps": report.fps, **_ages(report)}
+            began, cpu_s = time.monotonic(), time.process_time()
+            report = serve(config, ready, round_s, state=folder)
+            cpu = (time.process_time() - cpu_s) / (time.monotonic() - began)
+        return {"fps": report.fps, "cpu": cpu, **_ages(report)}
 
     comparison = compare(
         lambda: watched_by(0),
@@ -230,7 +237,13 @@ def bench_viewers(
         rounds=ROUNDS_OF_VIEWERS,
         progress=progress,
     )
-    return {"viewers": viewers, "paced_fps": fps, **dataclasses.asdict(comparison)}
+    more = comparison.variant["cpu"] - comparison.baseline["cpu"]
+    return {
+        "viewers": viewers,
+        "paced_fps": fps,
+        "cpu_per_viewer": more / viewers,
+        **dataclasses.asdict(comparison),
+    }
 
 
 def _ages(report: RunReport) -> dict[str, float]:

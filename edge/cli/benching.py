@@ -56,7 +56,7 @@ _Progress = Callable[[int, int], None]
 @click.option(
     "--viewers",
     type=click.IntRange(1, 500),
-    help="Compare the live loop with this many viewers, one of which never reads, with none.",
+    help="Compare the live loop with this many viewers, some slow or never reading, with none.",
 )
 @click.option("--fps", type=click.FloatRange(0.1, 1000), default=10.0, help="With --viewers: pace.")
 @json_flag

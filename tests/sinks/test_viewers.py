@@ -4,10 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
+import numpy as np
 import pytest
 
 from edge.core.errors import UnavailableError
+from edge.core.types import Frame
+from edge.sinks.web.grade import Grade
 from edge.sinks.web.server import LiveView
 from edge.sinks.web.viewers import ViewerLoad
 from tests.sinks.parts import found, running_line, until
@@ -23,6 +27,21 @@ def test_twenty_viewers_one_of_which_never_reads_all_get_pictures(view: LiveView
     assert min(received.frames) >= 1
     assert max(received.frames) <= view.hub.encoded <= emitted()
     until(lambda: view.hub.viewers == 0, "all gone")
+
+
+def test_a_viewer_with_a_slow_link_gets_fewer_and_smaller_pictures(view: LiveView) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (180, 320, 3), np.uint8)
+    with ViewerLoad(view.url, 2, slow=1) as load:
+        until(lambda: view.hub.viewers == 2, "two viewers")
+        grades: set[Grade | None] = set()
+        while Grade.QUARTER not in grades:
+            view.emit(Frame(noise.copy(), 0, time.monotonic(), "line-1"), found())
+            grades |= {viewer.grade_for("line-1") for viewer in tuple(view.hub._viewers)}
+            time.sleep(0.02)
+        received = load.stop()
+    quick, slow = received.frames
+    assert received.slow == 1
+    assert slow < quick
 
 
 def test_the_count_is_written_on_sigterm_too(view: LiveView) -> None:

@@ -1,7 +1,9 @@
 """Many viewers at once, from a process of their own, to see what they cost the line.
 
-``python -m edge.sinks.web.viewers URL --viewers 20 --never-read 1`` watches until its standard
-input closes or SIGTERM comes, then writes what was received as one line of JSON.
+``python -m edge.sinks.web.viewers URL --viewers 20 --never-read 1 --slow 2`` watches until its
+standard input closes or SIGTERM comes, then writes what was received as one line of JSON. A viewer
+does what the page does: it says what it watches and acknowledges each picture. A slow one does so
+as late as if its link carried ``SLOW_BYTES_S``.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from edge.core.errors import UnavailableError
+
+SLOW_BYTES_S = 50_000.0
+"""What the link of a slow viewer carries, bytes a second."""
 
 _STOP_TIMEOUT_S = 10.0
 _HANDSHAKE = (
@@ -36,13 +41,15 @@ class Received:
     Attributes:
         viewers: how many read.
         never_reading: how many connected and never read.
-        frames: pictures received by each viewer that read.
+        slow: how many of those that read have a slow link.
+        frames: pictures received by each viewer that read, the slow ones last.
         bytes: received by all of them together.
         lost: viewers whose connection broke.
     """
 
     viewers: int
     never_reading: int
+    slow: int
     frames: list[int]
     bytes: int
     lost: int
@@ -51,11 +58,18 @@ class Received:
 class ViewerLoad:
     """Viewers in a process of their own, so that only their demand is felt here."""
 
-    def __init__(self, url: str, viewers: int, never_reading: int = 0) -> None:
-        """Prepare ``viewers`` of the page ``url``, ``never_reading`` of which only connect."""
+    def __init__(self, url: str, viewers: int, never_reading: int = 0, slow: int = 0) -> None:
+        """Prepare the viewers of a page.
+
+        Args:
+            url: of the page.
+            viewers: how many in all.
+            never_reading: so many of them only connect.
+            slow: so many of them have a slow link.
+        """
         self._command = [
             *(sys.executable, "-m", __name__, url),
-            *("--viewers", str(viewers), "--never-read", str(never_reading)),
+            *("--viewers", str(viewers), "--never-read", str(never_reading), "--slow", str(slow)),
         ]
         self._process: subprocess.Popen[str] | None = None
 
@@ -120,22 +134,32 @@ class ViewerLoad:
 class _Reader:
     """One viewer that reads and counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_a_second: float | None) -> None:
         self.frames = 0
         self.bytes = 0
         self.lost = False
+        self._bytes_a_second = bytes_a_second
 
     async def watch(self, address: str, connected: asyncio.Semaphore) -> None:
         try:
             async with connect(address, max_size=None, compression=None, max_queue=4) as link:
+                await link.send(json.dumps({"type": "watch"}))
                 connected.release()
                 async for message in link:
-                    self.frames += isinstance(message, bytes)
-                    self.bytes += len(message)
+                    await self._take(link, message)
                 self.lost = True
         except (OSError, WebSocketException):
             self.lost = True
             connected.release()
+
+    async def _take(self, link: ClientConnection, message: str | bytes) -> None:
+        self.bytes += len(message)
+        if isinstance(message, bytes):
+            self.frames += 1
+            if self._bytes_a_second is not None:
+                await asyncio.sleep(len(message) / self._bytes_a_second)
+            header = json.loads(message[4 : 4 + int.from_bytes(message[:4], "big")])
+            await link.send(json.dumps({"type": "taken", "seq": header["seq"]}))
 
 
 def _connect_and_never_read(host: str) -> socket.socket:
@@ -145,12 +169,13 @@ def _connect_and_never_read(host: str) -> socket.socket:
     return link
 
 
-async def _watch(host: str, viewers: int, never_reading: int) -> Received:
+async def _watch(host: str, viewers: int, never_reading: int, slow: int) -> Received:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(sys.stdin.fileno(), stop.set)
-    readers = [_Reader() for _ in range(viewers - never_reading)]
+    quick = viewers - never_reading - slow
+    readers = [_Reader(None if n < quick else SLOW_BYTES_S) for n in range(quick + slow)]
     connected = asyncio.Semaphore(0)
     silent = [_connect_and_never_read(host) for _ in range(never_reading)]
     tasks = [asyncio.create_task(reader.watch(f"ws://{host}/ws", connected)) for reader in readers]
@@ -167,6 +192,7 @@ async def _watch(host: str, viewers: int, never_reading: int) -> Received:
     return Received(
         viewers=len(readers),
         never_reading=never_reading,
+        slow=slow,
         frames=[reader.frames for reader in readers],
         bytes=sum(reader.bytes for reader in readers),
         lost=sum(reader.lost for reader in readers),
@@ -178,9 +204,10 @@ def _main() -> int:
     parser.add_argument("url", help="address of the page, e.g. http://127.0.0.1:8000")
     parser.add_argument("--viewers", type=int, default=20, help="viewers in all")
     parser.add_argument("--never-read", type=int, default=0, help="of which these never read")
+    parser.add_argument("--slow", type=int, default=0, help="of which these have a slow link")
     asked = parser.parse_args()
     host = urlsplit(asked.url).netloc
-    received = asyncio.run(_watch(host, asked.viewers, asked.never_read))
+    received = asyncio.run(_watch(host, asked.viewers, asked.never_read, asked.slow))
     sys.stdout.write(json.dumps(asdict(received)) + "\n")
     return 0
 
