@@ -24,7 +24,7 @@ conformance = pytest.importorskip("schemathesis.specs.openapi.checks")
 PATHS = json.loads(Path(rooms_package.__file__).with_name("openapi.json").read_text())["paths"]
 ROOMS = sorted({path.split("/")[2] for path in PATHS})
 OPERATIONS = [(path, method) for path, item in PATHS.items() for method in item]
-EXAMPLES = 12
+EXAMPLES = 10
 CHECKS = [
     checks.not_a_server_error,
     conformance.status_code_conformance,

@@ -7,17 +7,17 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from edge.app.rooms.health import HealthRoom
+from edge.app.rooms.service import Service
 from edge.core.beside import beside
-from edge.core.clock import Clock
 from edge.core.types import CameraStatus, Detections, Frame
 from edge.host.ledger import Happening, Ledger
-from edge.host.state import Event, StateStore
+from edge.host.state import Event
 from edge.sinks.record.export import utc
 from edge.sinks.series import EVERY_S, Series
 from edge.sinks.tally import HOUR_S, Tally
@@ -32,12 +32,7 @@ class Book:
     """A sink that notes, and what the rooms read in. One thread writes for the loop."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        tally: Tally,
-        series: Series,
-        state: Callable[[], tuple[str, str]],
-        clock: Clock,
+        self, ledger: Ledger, tally: Tally, series: Series, health: HealthRoom, service: Service
     ) -> None:
         """Nothing is written yet.
 
@@ -45,20 +40,19 @@ class Book:
             ledger: where everything goes.
             tally: what was counted.
             series: gets a point every ``EVERY_S``.
-            state: of the service, in a word and with its reason.
-            clock: for rhythms.
+            health: of the service.
+            service: whose bundles' history is told as well.
         """
         self._ledger = ledger
         self._tally = tally
         self._series = series
-        self._state = state
-        self._clock = clock
+        self._health = health
+        self._store = service.start.store
+        self._clock = service.clock
         self._noted: deque[str] = deque(maxlen=_MOST_WAITING)
         self._last_state = ""
-        self._counted_at = clock.now()
+        self._counted_at = self._clock.now()
         self._stop = threading.Event()
-        self.store: StateStore | None = None
-        self.temperature: Callable[[], float | None] = lambda: None
 
     def keeping(self) -> AbstractContextManager[None]:
         """Write on a thread of its own until the block ends, and then what is left."""
@@ -80,7 +74,7 @@ class Book:
 
     def step(self) -> None:
         """Make a point, and write down what is to be written."""
-        self._series.point(self.temperature())
+        self._series.point(self._health.temperature())
         self._note_changes()
         if self._clock.now() - self._counted_at >= COUNT_S:
             self._count()
@@ -96,7 +90,9 @@ class Book:
     def history(self, limit: int) -> list[dict[str, Any]]:
         """See :class:`edge.sinks.web.rooms.asked.Book`."""
         ours = self._ledger.history(limit)
-        models = [_happening(event) for event in (self.store.history(limit) if self.store else ())]
+        models = [
+            _happening(event) for event in (self._store.history(limit) if self._store else ())
+        ]
         both = heapq.merge(ours, models, key=lambda each: each.at, reverse=True)
         return [asdict(each) | {"at": utc(each.at)} for each in itertools.islice(both, limit)]
 
@@ -113,7 +109,7 @@ class Book:
         self._count()
 
     def _note_changes(self) -> None:
-        state, reason = self._state()
+        state, reason = self._health.state()
         if state != self._last_state:
             self._last_state = state
             self._noted.append(f"the service is {state}{': ' if reason else ''}{reason}")

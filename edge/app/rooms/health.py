@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge.core.clock import Clock
+from edge.app.rooms.service import Service
 from edge.core.types import CameraState
 from edge.host.jetson import HostHealth, read_health
-from edge.sinks.overview import Overview
 from edge.sinks.record import Record
 from edge.sinks.series import Series
 from edge.sinks.summary import Ages
@@ -21,39 +19,25 @@ from edge.sinks.summary import Ages
 class HealthRoom:
     """Everything that is known now; for any thread."""
 
-    def __init__(  # noqa: PLR0913 - each is another source
-        self,
-        overview: Overview,
-        series: Series,
-        engine: Callable[[], str],
-        bundle: Callable[[], str],
-        state: Path,
-        clock: Clock,
-        *,
-        root: Path = Path("/"),
+    def __init__(
+        self, service: Service, series: Series, record: Record | None, root: Path = Path("/")
     ) -> None:
         """Begin to count the time.
 
         Args:
-            overview: states and figures.
+            service: that is told of.
             series: figures of the last day.
-            engine: description of what runs.
-            bundle: its name.
-            state: folder whose disk is watched.
-            clock: for the time since the start.
+            record: recent detections; None: none are kept.
             root: of the file system whose ``sys`` and ``proc`` are read.
         """
-        self._overview = overview
+        self._service = service
+        self._overview = service.overview
         self._series = series
-        self._engine = engine
-        self._bundle = bundle
-        self._state = state
-        self._clock = clock
+        self._record = record
         self._root = root
-        self._began = clock.now()
+        self._began = service.clock.now()
         self._latencies = Ages()
         self._lock = threading.Lock()
-        self.record: Record | None = None
 
     def took(self, seconds: float) -> None:
         """The detector took this long for a frame."""
@@ -75,13 +59,13 @@ class HealthRoom:
             "state": health["state"],
             "reasons": self._reasons(health["cameras"]),
             "cameras": health["cameras"],
-            "engine": self._engine(),
-            "bundle": self._bundle(),
-            "uptime_s": round(self._clock.now() - self._began, 1),
-            "host": _told(read_health(self._root), _free_mb(self._state)),
+            "engine": self._service.start.switch.description,
+            "bundle": self._service.bundle(),
+            "uptime_s": round(self._service.clock.now() - self._began, 1),
+            "host": _told(read_health(self._root), _free_mb(self._service.state)),
             "latency_ms": asdict(latency),
             "frame_age_ms": asdict(self._overview.summary.report().latency_ms),
-            "record": self.record and asdict(self.record.report()),
+            "record": self._record and asdict(self._record.report()),
         }
 
     def series(self, minutes: int) -> dict[str, Any]:
@@ -94,16 +78,14 @@ class HealthRoom:
         return health["state"], next(iter(health["reasons"]), "")
 
     def _reasons(self, cameras: list[dict[str, Any]]) -> list[dict[str, str]]:
-        so = self._overview.conditions.reasons()
-        told = [{"state": state.value, "reason": why} for state, why in so.items()]
+        told = self._overview.conditions.told()
         told += [
             {"state": camera["state"], "reason": camera["reason"]}
             for camera in cameras
             if camera["state"] != CameraState.LIVE.value
         ]
-        if self.record and (failing := self.record.report().failing):
-            reason = f"no detections are recorded: {failing}"
-            told.append({"state": "warning", "reason": reason})
+        if self._record and (failing := self._record.report().failing):
+            told.append({"state": "warning", "reason": f"no detections are recorded: {failing}"})
         return told
 
 

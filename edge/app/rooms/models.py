@@ -107,7 +107,7 @@ class ModelRoom:
         return ("previous", "") if listed.previous else ("old", "")
 
     def _score(self, bundle: Path, manifest: Manifest) -> dict[str, Any]:
-        scores: dict[str, Any] = {"map": None, "map50": None, "agreement": None}
+        scores: dict[str, Any] = dict.fromkeys(_SCORES)
         if _REPORT in manifest.files:
             # A report that cannot be understood says nothing.
             with suppress(ValueError, TypeError, KeyError, EdgeError):
@@ -131,20 +131,21 @@ class ModelRoom:
         return verified_file(bundle, manifest, name)
 
 
-_UNKNOWN = {
-    **dict.fromkeys(("map", "map50", "agreement", "made_at", "precision", "runtime")),
-    "report": False,
-}
+_SCORES = ("map", "map50", "agreement", "agreement_85")
+_UNKNOWN = {**dict.fromkeys((*_SCORES, "made_at", "precision", "runtime")), "report": False}
 
 
 def _published(report: dict[str, Any]) -> dict[str, Any]:
     """Scores of the rung that was published."""
     rungs = {rung["candidate"]: rung for rung in report["ladder"]}
     score = rungs[report["published"]]["score"]
-    agreement = score["agreement"] and {
-        key: score["agreement"][key] for key in ("f1_50", "f1_85", "images")
+    agreement = score["agreement"] or {}
+    return {
+        "map": score["map"],
+        "map50": score["map50"],
+        "agreement": agreement.get("f1_50"),
+        "agreement_85": agreement.get("f1_85"),
     }
-    return {"map": score["map"], "map50": score["map50"], "agreement": agreement}
 
 
 def _read(path: Path) -> bytes:

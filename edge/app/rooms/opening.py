@@ -6,26 +6,21 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from edge.app.keeping import Kept, Start
 from edge.app.memory import StoredMemory
-from edge.app.parts import bundle_key, model_to_use
+from edge.app.parts import bundle_key
 from edge.app.rooms.book import Book
 from edge.app.rooms.health import HealthRoom
 from edge.app.rooms.line import Judged, Line
 from edge.app.rooms.models import ModelRoom
 from edge.app.rooms.recalibrating import Recalibrating
+from edge.app.rooms.service import Service
 from edge.app.rooms.timed import Timed
-from edge.core.clock import Clock
-from edge.core.config import EdgeConfig
 from edge.core.errors import EdgeError
 from edge.core.ports import Pipeline, Sink
-from edge.core.service import ServiceState
-from edge.engine.publish import CURRENT, exclusive
+from edge.engine.publish import exclusive
 from edge.host.ledger import Ledger
 from edge.sinks.isolated import Isolated
-from edge.sinks.overview import Overview
 from edge.sinks.record import Record
 from edge.sinks.series import Series
 from edge.sinks.tally import Tally
@@ -35,32 +30,6 @@ LEDGER = "rooms.db"
 RECENT = "recent"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The service that the rooms belong to.
-
-    Attributes:
-        config: of it.
-        start: what it runs.
-        kept: who keeps that right.
-        overview: how it is.
-        state: folder in which the rooms keep what is theirs.
-        clock: of it.
-    """
-
-    config: EdgeConfig
-    start: Start
-    kept: Kept
-    overview: Overview
-    state: Path
-    clock: Clock
-
-    def bundle(self) -> str:
-        """Name of what is in service."""
-        keeper = self.kept.keeper
-        return (keeper.serving if keeper else self.start.serving).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,56 +63,34 @@ def open_rooms(service: Service) -> Iterator[OpenRooms]:
 
 
 def _opened(service: Service, ledger: Ledger, stack: ExitStack) -> OpenRooms:
-    clock, labels = service.clock, service.start.switch.labels
-    series = Series(clock)
-    health = HealthRoom(
-        service.overview,
-        series,
-        lambda: service.start.switch.description,
-        service.bundle,
-        service.state,
-        clock,
-    )
-    book = Book(ledger, Tally(labels, clock), series, health.state, clock)
-    book.store, book.temperature = service.start.store, health.temperature
-    line = Line(ledger, _cameras(service.config), labels, trusted=_trusted(service.overview))
-    own: list[Sink] = [Isolated(book, "book")]
-    rooms = None
-    if service.config.sinks.web is not None:
-        health.record = record = _open_record(service, stack)
-        if record is not None:
-            own.append(Isolated(record, "record"))
-        rooms = _rooms(service, book, health, line, record, stack)
+    clock, series = service.clock, Series(service.clock)
+    record = None if service.config.sinks.web is None else _open_record(service, stack)
+    health = HealthRoom(service, series, record)
+    book = Book(ledger, Tally(service.labels, clock), series, health, service)
     stack.enter_context(book.keeping())
+    line = Line(ledger, service.cameras, service.labels, trusted=service.is_trusted)
+    own = [Isolated(book, "book"), *([Isolated(record, "record")] if record else [])]
 
     def judged(sinks: Sequence[Sink]) -> Sequence[Sink]:
         return [Judged(line, [*sinks, *own], clock)]
 
-    return OpenRooms(rooms, Timed(service.start.switch, health.took, clock), judged)
-
-
-def _rooms(
-    service: Service,
-    book: Book,
-    health: HealthRoom,
-    line: Line,
-    record: Record | None,
-    stack: ExitStack,
-) -> Rooms:
-    builds = _builds(service.config)
-    memory = StoredMemory(service.start.store) if service.start.store else None
+    model = Timed(service.start.switch, health.took, clock)
+    if service.config.sinks.web is None:
+        return OpenRooms(None, model, judged)
+    builds, store = service.builds, service.start.store
     recalibrating = Recalibrating(service.config, builds, book.act, book.note)
     stack.callback(recalibrating.close)
-    return Rooms(
+    rooms = Rooms(
         health=health,
         book=book,
-        models=ModelRoom(builds, bundle_key(), memory, book.act),
+        models=ModelRoom(builds, bundle_key(), StoredMemory(store) if store else None, book.act),
         recalibration=recalibrating,
         line=line,
         record=record,
         collect=service.kept.collect,
-        labels=service.start.switch.labels,
+        labels=service.labels,
     )
+    return OpenRooms(rooms, model, judged)
 
 
 def _open_record(service: Service, stack: ExitStack) -> Record | None:
@@ -156,19 +103,5 @@ def _open_record(service: Service, stack: ExitStack) -> Record | None:
     except EdgeError as error:
         _log.warning("recent detections are not recorded: %s", error)
         return None
-    record = Record(settings, folder, service.start.switch.labels, clock=service.clock)
+    record = Record(settings, folder, service.labels, clock=service.clock)
     return stack.enter_context(closing(record))
-
-
-def _builds(config: EdgeConfig) -> Path | None:
-    """The folder of builds, where the service runs what is published there."""
-    model = model_to_use(config.model)
-    return model.parent if model.name == CURRENT and model.is_symlink() else None
-
-
-def _cameras(config: EdgeConfig) -> list[str]:
-    return [camera.name for camera in config.cameras]
-
-
-def _trusted(overview: Overview) -> Callable[[], bool]:
-    return lambda: ServiceState.FAULTED not in overview.conditions.reasons()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import edge
+from edge.app.notes import read_progress
 from edge.core.config import CameraConfig, EdgeConfig, SinksConfig
 from edge.core.errors import ConfigError, UnavailableError
 from edge.engine import publish
@@ -66,11 +67,12 @@ class Recalibrating:
         """See :class:`edge.sinks.web.rooms.asked.Recalibration`."""
         with self._lock:
             process, told = self._running, self._last
-        if process is not None:
-            return process.told("running")
-        if self._builds is not None and publish.recalibrating(self._builds):
-            return _IDLE | {"state": "running", "step": "another process is at it"}
-        return told
+        builds = self._builds
+        if builds is None or (process is None and not publish.recalibrating(builds)):
+            return told
+        running = process.told("running") if process else _IDLE | {"state": "running"}
+        noted = read_progress(builds)  # says, too, why it stands still
+        return running | ({"step": str(noted)} if noted and not noted.ended else {})
 
     def start(self, act: Act) -> dict[str, Any]:
         """See :class:`edge.sinks.web.rooms.asked.Recalibration`."""
