@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edge.app.engines import EngineSettings
+from edge.app.notes import Progress, read_progress, write_frame_age
 from edge.engine import publish
 from edge.watch import read_baseline
 from tests.engine.bundles import a_bundle
@@ -99,6 +102,41 @@ def test_one_that_is_told_to_stop_leaves_nothing_behind_and_what_is_published_al
     progress = json.loads((home / "models" / ".recalibration.json").read_text())
     assert (progress["ended"], progress["passed"]) == (True, False)
     assert progress["doing"] == "it was stopped"
+
+
+def test_beside_a_line_whose_frames_get_old_it_stands_still_until_they_do_not(
+    home: Path,
+) -> None:
+    models = home / "models"
+    age_s: list[float | None] = [0.02]
+
+    def until(seen: Callable[[Progress], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while (now := read_progress(models)) is None or not seen(now):
+            assert time.monotonic() < deadline, now
+            write_frame_age(models, age_s[0])  # as a service does that inspects beside it
+            time.sleep(0.05)
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge", "recalibrate", "-c", "edge.yaml"],
+        cwd=home,
+        env={**os.environ, "EDGE_KEY_FILE": str(home / "key")},
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        build = psutil.Process(process.pid)
+        until(lambda now: now.paused == "the line is measured without it")
+        (child,) = build.children()
+        assert child.status() == psutil.STATUS_STOPPED
+        until(lambda now: not now.paused)
+        age_s[0] = 0.5
+        until(lambda now: "p99 age 500 ms, 20 ms before" in now.paused)
+        assert child.status() == psutil.STATUS_STOPPED
+        age_s[0] = None  # no camera is live: nobody has to wait
+        until(lambda now: not now.paused)
+        assert child.status() != psutil.STATUS_STOPPED
+        process.terminate()
+        assert process.wait(20) == 130
+    assert not child.is_running()
 
 
 def test_without_a_word_on_what_to_build_from_it_is_refused(home: Path) -> None:
