@@ -13,6 +13,7 @@ from edge.app.service import RunReport, load_service_config, open_feeds, serve
 from edge.core.clock import Clock, MonotonicClock
 from edge.core.config import EdgeConfig
 from edge.core.errors import EdgeError, InputMissingError
+from edge.host.logs import logging_sparingly
 from edge.host.notify import Notifier
 
 
@@ -41,7 +42,7 @@ def serve_file(
             reload.opened()
             ready(url)
 
-        with reload.listening():
+        with logging_sparingly(), reload.listening():
             while True:
                 logging.getLogger().setLevel(reload.config.log.upper())
                 left = None if until is None else max(0.0, until - clock.now())
