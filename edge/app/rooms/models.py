@@ -30,6 +30,7 @@ class ModelRoom:
         builds: Path | None,
         key: Path,
         memory: Memory | None,
+        on_trial: Callable[[str], bool],
         written: Callable[[str, Act], None],
     ) -> None:
         """Look into ``builds``.
@@ -38,11 +39,13 @@ class ModelRoom:
             builds: folder of builds; None: the service runs a model that no build replaces.
             key: this device's key.
             memory: what became of bundles in service; None: nothing is remembered.
+            on_trial: whether a published bundle has yet to prove itself.
             written: writes down what is about to be done.
         """
         self._builds = builds
         self._key = key
         self._memory = memory
+        self._on_trial = on_trial
         self._written = written
         self._scores: dict[str, dict[str, Any]] = {}
 
@@ -102,8 +105,7 @@ class ModelRoom:
         if self._memory and (why := self._memory.rejected(name)):
             return "rejected", why
         if listed.current:
-            on_trial = self._memory is not None and not self._memory.confirmed(name)
-            return ("candidate", "on trial") if on_trial else ("current", "")
+            return ("candidate", "on trial") if self._on_trial(name) else ("current", "")
         return ("previous", "") if listed.previous else ("old", "")
 
     def _score(self, bundle: Path, manifest: Manifest) -> dict[str, Any]:

@@ -80,10 +80,11 @@ def _opened(service: Service, ledger: Ledger, stack: ExitStack) -> OpenRooms:
     builds, store = service.builds, service.start.store
     recalibrating = Recalibrating(service.config, builds, book.act, book.note)
     stack.callback(recalibrating.close)
+    memory = StoredMemory(store) if store else None
     rooms = Rooms(
         health=health,
         book=book,
-        models=ModelRoom(builds, bundle_key(), StoredMemory(store) if store else None, book.act),
+        models=ModelRoom(builds, bundle_key(), memory, service.is_on_trial, book.act),
         recalibration=recalibrating,
         line=line,
         record=record,

@@ -55,6 +55,13 @@ class Service:
         keeper = self.kept.keeper
         return (keeper.serving if keeper else self.start.serving).name
 
+    def is_on_trial(self, bundle: str) -> bool:
+        """Whether this bundle, which is published, has yet to prove itself in service."""
+        if self.kept.keeper is None:
+            return False
+        figures = self.kept.keeper.figures
+        return figures.on_trial or figures.bundle != bundle
+
     def is_trusted(self) -> bool:
         """Whether what the model says is to be believed."""
         return ServiceState.FAULTED not in self.overview.conditions.reasons()
