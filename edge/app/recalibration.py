@@ -50,14 +50,16 @@ class Recalibration:
 
     def worries(self) -> Iterator[Worry]:
         """The last one came to nothing."""
-        if self._running or self._last is None or self._last.passed:
+        last = self._last
+        if self._running or last is None or last.passed:
             return
-        why = self._last.doing if self._last.ended else f"it died while {self._last}"
+        why = last.doing if last.ended else f"it died while {last}"
         yield "recalibration", f"the last recalibration published nothing: {why}"
 
     def readings(self) -> Iterator[Reading]:
         """What is known, in figures."""
-        yield RUNNING.at(self._running)
-        yield PAUSED.at(self._running and bool(self._last and self._last.paused))
-        if self._last is not None and not self._running:
-            yield PASSED.at(self._last.passed)
+        running, last = self._running, self._last  # another thread is looking
+        yield RUNNING.at(running)
+        yield PAUSED.at(running and bool(last and last.paused))
+        if last is not None and not running:
+            yield PASSED.at(last.passed)

@@ -45,7 +45,8 @@ class AloneTimes:
     @property
     def alone_s(self) -> float | None:
         """Of the model in service; None while it has shown no canary."""
-        return self._last and self._last[1]
+        last = self._last
+        return last and last[1]
 
     def take(self, name: str, detect: Detector, canaries: Sequence[Canary]) -> None:
         """Time a model that is new in service; compare it with the one before.

@@ -49,9 +49,10 @@ class EvidenceReport:
 
 
 class Evidence:
-    """Remembers the last frames of disagreement, and writes them down when asked. For one thread.
+    """Remembers the last frames of disagreement, and writes them down when asked.
 
-    A disk that is full, read-only or gone is logged once, when it starts and when it ends.
+    For one thread; any may ask for the report. A disk that is full, read-only or gone is logged
+    once, when it starts and when it ends.
     """
 
     def __init__(self, folder: Path, budget_mb: float, labels: tuple[str, ...]) -> None:
@@ -64,6 +65,7 @@ class Evidence:
         self._used: dict[Path, int] = {}
         with suppress(OSError):
             self._look()
+        self._note()
 
     def saw(self, frame: Frame, engine: Detections, fallback: Detections) -> None:
         """Remember a frame, as a JPEG, and what both found; takes a few milliseconds."""
@@ -85,17 +87,24 @@ class Evidence:
         else:
             self._worked()
             self._seen.clear()
+        self._note()
 
     def report(self) -> EvidenceReport:
         """What there is now."""
-        return EvidenceReport(len(self._used), sum(self._used.values()), self._failing)
+        return self._report
+
+    def _note(self) -> None:
+        self._report = EvidenceReport(len(self._used), sum(self._used.values()), self._failing)
 
     def _rows(self, found: Detections) -> list[dict[str, Any]]:
         rows = zip(found.boxes.tolist(), found.scores.tolist(), found.class_ids, strict=True)
         return [
-            {"box": box, "score": round(score, 4), "label": self._labels[class_id]}
+            {"box": box, "score": round(score, 4), "label": self._label(class_id)}
             for box, score, class_id in rows
         ]
+
+    def _label(self, class_id: int) -> str:
+        return self._labels[class_id] if class_id < len(self._labels) else str(class_id)
 
     def _look(self) -> None:
         """Find the cases of earlier runs; remove what a power cut left unfinished."""
