@@ -80,15 +80,16 @@ def bundle_to_start(models: Path, memory: Memory) -> str | None:
 def bundles_to_start(store: StateStore, models: Path | None, *, safe_mode: bool) -> list[Path]:
     """What to start with, best first; the next is for one that turns out to be unusable.
 
-    In safe mode what passed its trial comes first, newest first.
+    That is the bundle in use, the one before, and whatever passed its trial, newest first; in safe
+    mode these come first. One that was rejected comes last, for want of anything else.
     """
     if models is None:
         return []
-    now, earlier = bundle_to_start(models, StoredMemory(store)), publish.before(models)
-    names = [now, earlier if earlier and not store.rejection(earlier) else None]
-    if safe_mode:
-        names = [*_confirmed(store), *names]
-    bundles = (models / publish.BUILDS / name for name in dict.fromkeys(names) if name)
+    now = bundle_to_start(models, StoredMemory(store))
+    linked = [name for name in (now, publish.before(models)) if name]
+    good = [name for name in linked if not store.rejection(name)]
+    names = [*_confirmed(store), *good] if safe_mode else [*good, *_confirmed(store)]
+    bundles = (models / publish.BUILDS / name for name in dict.fromkeys([*names, *linked]))
     return [bundle for bundle in bundles if bundle.is_dir()]
 
 

@@ -54,10 +54,14 @@ def publish(out: Path, bundle: Path) -> str | None:
         before = _named(out, CURRENT)
         if before == path.name:
             return _named(out, PREVIOUS)
-        if before is not None:
-            # First, so that a crash in between leaves both links on a bundle that exists.
-            _point(out, PREVIOUS, before)
-        _point(out, CURRENT, path.name)
+        # Cut short in between, both links name one bundle: the one before, which was good enough
+        # so far; going back, the one it goes back to, which no link would name otherwise.
+        moves = [(PREVIOUS, before), (CURRENT, path.name)]
+        if path.name == _named(out, PREVIOUS):
+            moves.reverse()
+        for link, name in moves:
+            if name is not None:
+                _point(out, link, name)
         return before
 
 
