@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from edge.app import forms, measure
 from edge.core.errors import ConfigError, DataError, InputMissingError
+from tests import test_serving
+from tests.engine import fake_pycuda, fake_tensorrt
 from tests.engine.bundles import a_bundle
 from tests.engine.models import colour_model, saved
 
@@ -75,6 +79,44 @@ def test_two_models_are_compared_in_turns(model: Path, bundle: Path) -> None:
     assert seen[-1] == (2 * measure.ROUNDS_OF_MODELS, 2 * measure.ROUNDS_OF_MODELS)
     assert "ONNX Runtime" in report["engine"]
     assert "ONNX Runtime" in report["against_engine"]
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_pycuda.Driver]:
+    driver = fake_pycuda.install(monkeypatch)
+    monkeypatch.setitem(sys.modules, "tensorrt", fake_tensorrt)
+    yield driver
+    assert (driver.held, driver.retained, driver.stack, driver.pinned) == (0, 0, [], {})
+
+
+@pytest.mark.parametrize("part", ["engine", "fallback", "service"])
+def test_a_bundle_with_kernels_is_measured_on_the_gpu(
+    gpu: fake_pycuda.Driver,
+    part: measure.Part,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, key = test_serving.a_bundle(tmp_path, colour_model())
+    monkeypatch.setenv("EDGE_KEY_FILE", str(key))
+    report = measure.measured(folder, part, LINE, 0.2)
+    assert report["engine"].startswith("TensorRT 8.6.0")
+    assert report["in_flight"] == 2
+    assert report["engine_only_no_graph_fps"] > 0
+    assert next(iter(report["stages_ms"])) == "copy in"
+
+
+def test_two_bundles_on_the_gpu_read_the_same_pinned_frames(
+    gpu: fake_pycuda.Driver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder, key = test_serving.a_bundle(tmp_path, colour_model())
+    monkeypatch.setenv("EDGE_KEY_FILE", str(key))
+    monkeypatch.setattr(measure, "ROUNDS_OF_MODELS", 2)
+    report = measure.bench_against(folder, folder, LINE, 0.2, None, quiet)
+    assert report["engine"] == report["against_engine"]
+    assert caplog.messages == []  # nothing about frames that are not pinned
 
 
 def test_the_table_has_a_row_for_every_form_each_from_a_process_of_its_own(

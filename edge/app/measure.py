@@ -30,6 +30,7 @@ from edge.core.errors import ConfigError, DataError
 from edge.core.pool import FramePool
 from edge.core.ports import OpenDetector
 from edge.core.types import Frame
+from edge.engine.gpu_frames import PinnedPools
 from edge.host.jetson import read_health
 from edge.host.nvidia import CardHealth, read_card
 from edge.sinks.web.viewers import ViewerLoad
@@ -87,9 +88,10 @@ def bench_against(
     def once(subject: Subject) -> dict[str, float]:
         return _numbers(bench(subject, frames, seconds=share_s, rounds=1))
 
+    pools = PinnedPools()  # both read the same frames, which can be pinned once only
     with (
-        open_subject(other, "engine", threads) as before,
-        open_subject(ours, "engine", threads) as after,
+        open_subject(other, "engine", threads, pools) as before,
+        open_subject(ours, "engine", threads, pools) as after,
     ):
         comparison = compare(
             lambda: once(before),
@@ -104,8 +106,16 @@ def bench_against(
 
 
 @contextmanager
-def open_subject(model: Path, part: Part, threads: int | None = None) -> Iterator[Subject]:
+def open_subject(
+    model: Path, part: Part, threads: int | None = None, pools: PinnedPools | None = None
+) -> Iterator[Subject]:
     """Something to measure: a bundle's part, an ONNX file, or PyTorch's weights; closes it.
+
+    Args:
+        model: of it.
+        part: of the model.
+        threads: CPU threads of ONNX Runtime.
+        pools: of frames, pinned once for all that is opened.
 
     Raises:
         EdgeError: it cannot run here.
@@ -113,13 +123,12 @@ def open_subject(model: Path, part: Part, threads: int | None = None) -> Iterato
     if model.suffix == WEIGHTS:
         yield _baseline(model, half=part == "fp16")
         return
-    settings = DetectConfig()
+    settings, key = DetectConfig(), bundle_key()
     with ExitStack() as opened:
         if part == "fallback":
             detector = _fallback(model, settings)
         else:
-            key = bundle_key()
-            detector = engine.open_detector(model, settings, threads=threads, key=key)
+            detector = engine.open_detector(model, settings, threads=threads, key=key, pools=pools)
         opened.callback(detector.close)
         if part == "service":
             opened.callback(_fallback(model, settings).close)
