@@ -1,97 +1,71 @@
-"""PyTorch as a baseline: only where the export extra is installed, as in CI."""
+"""What the line looks like travels in the bundle."""
 
 from __future__ import annotations
 
-import sys
+import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from edge.bench import OneFrameAtATime, bench
-from edge.core.errors import DataError, InputMissingError, MissingLibraryError, UnavailableError
-from edge.core.types import Frame
-from edge.export import load_ultralytics
-from edge.export.baseline import Baseline
-from tests.test_export import untrained
+from edge.app.baseline import LEAST_BOXES, LEAST_IMAGES, baseline_of, write_baseline
+from edge.app.serving import Serving
+from edge.core.config import DetectConfig
+from edge.core.errors import DataError
+from edge.core.types import Detections
+from edge.engine.bundle import write_bundle
+from edge.vision.features import features
+from edge.watch import BASELINE, Baseline, read_baseline
+from tests.engine.bundles import a_bundle, fields, files
+from tests.fakes import one_box
 
-FRAME = Frame(np.full((48, 64, 3), 90, np.uint8), 0, 0.0)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that know nothing; skipped where Ultralytics is not installed."""
-    try:
-        yolo = load_ultralytics()
-    except MissingLibraryError as error:
-        pytest.skip(str(error))
-    return untrained(yolo, tmp_path_factory.mktemp("weights") / "best.pt")
+GREY = features(np.full((48, 64, 3), 96, np.uint8))
 
 
-def usable(torch: Any) -> bool:
-    """Whether PyTorch's and torchvision's builds fit each other: predict needs its NMS."""
-    try:
-        torch.ops.torchvision.nms  # noqa: B018 - looked up, not called
-    except AttributeError:
-        return False
-    return True
+def found(boxes: int) -> dict[str, Detections]:
+    return {str(number): one_box(0.6, number % 2) for number in range(boxes)}
 
 
-def test_there_are_no_such_weights(tmp_path: Path) -> None:
-    with pytest.raises(InputMissingError, match=r"gone\.pt: no such file"):
-        Baseline(tmp_path / "gone.pt")
-
-
-def test_without_ultralytics_the_remedy_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("images", "boxes", "known"),
+    [
+        (LEAST_IMAGES, LEAST_BOXES, (True, True, True)),
+        (LEAST_IMAGES - 1, LEAST_BOXES, (False, True, True)),
+        (LEAST_IMAGES, LEAST_BOXES - 1, (True, False, False)),
+    ],
+)
+def test_what_there_is_too_little_of_is_left_to_be_learned(
+    images: int, boxes: int, known: tuple[bool, ...]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ultralytics", None)
-    (tmp_path / "best.pt").write_bytes(b"x")
-    with pytest.raises(MissingLibraryError, match=r"edge-inspect\[export\]"):
-        Baseline(tmp_path / "best.pt")
+    baseline = baseline_of(dict.fromkeys(map(str, range(images)), GREY), found(boxes), 3)
+    assert tuple(map(bool, (baseline.brightness, baseline.scores, baseline.classes))) == known
 
 
-@pytest.mark.export
-def test_something_else_is_refused(weights: Path, tmp_path: Path) -> None:
-    (tmp_path / "best.pt").write_bytes(b"no weights")
-    with pytest.raises(DataError, match="not weights that Ultralytics can load"):
-        Baseline(tmp_path / "best.pt")
+def test_a_bundle_brings_it_along(tmp_path: Path) -> None:
+    baseline = baseline_of(dict.fromkeys(map(str, range(30)), GREY), found(60), 3)
+    inside = files(tmp_path / "work") | write_baseline(baseline, tmp_path)
+    bundle = write_bundle(tmp_path / "models", inside, fields(), key=tmp_path / "key")
+    assert BASELINE in json.loads((bundle / "manifest.json").read_text())["files"]
+    serving = Serving(bundle, DetectConfig(), tmp_path / "key")
+    assert serving.baseline == baseline
+    assert serving.baseline.classes == (0.5, 0.5, 0.0)
+    serving.close()
 
 
-@pytest.mark.export
-def test_the_network_alone_and_predict_are_measured_in_turns(weights: Path) -> None:
-    import torch
-
-    baseline = Baseline(weights, side=64)
-    assert baseline.description.startswith(f"PyTorch {torch.__version__} fp32, ")
-    assert not torch.backends.cuda.matmul.allow_tf32
-    assert not torch.backends.cudnn.allow_tf32
-    detect = baseline.predict if usable(torch) else lambda frame: frame.bgr().sum()
-    subject = OneFrameAtATime(baseline.description, baseline.forward, detect)
-    report = bench(subject, [FRAME], seconds=0.2, rounds=2)
-    assert report.engine == baseline.description
-    assert report.engine_only_fps > 0
-    assert report.end_to_end_fps > 0
-    assert len(report.latency_ms) == 3
+def test_a_bundle_without_one_is_used_all_the_same(tmp_path: Path) -> None:
+    bundle, key = a_bundle(tmp_path)
+    serving = Serving(bundle, DetectConfig(), key)
+    assert serving.baseline is None
+    serving.close()
 
 
-@pytest.mark.export
-def test_predict_finds_boxes_in_pixels_of_the_frame(weights: Path) -> None:
-    import torch
-
-    if not usable(torch):
-        pytest.skip("torchvision was built for another PyTorch")
-    result = Baseline(weights, side=64).predict(FRAME)
-    assert result.orig_shape == (48, 64)
+@pytest.mark.parametrize("text", ["", "[]", '{"brightness": 7}', '{"brightness": ["a"]}'])
+def test_one_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / BASELINE).write_text(text)
+    with pytest.raises(DataError, match=r"baseline\.json.*edge build"):
+        read_baseline(tmp_path)
 
 
-@pytest.mark.export
-def test_half_precision_needs_a_gpu(weights: Path) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        assert "fp16" in Baseline(weights, half=True, side=64).description
-        return
-    with pytest.raises(UnavailableError, match="PyTorch in FP16 needs a GPU"):
-        Baseline(weights, half=True)
+def test_an_empty_one_says_that_nothing_is_known(tmp_path: Path) -> None:
+    write_baseline(Baseline(), tmp_path)
+    assert read_baseline(tmp_path) == Baseline()
