@@ -91,9 +91,7 @@ def test_without_a_folder_the_services_own_is_used(
 ) -> None:
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(
-        sys.modules[add_user.__module__], "SERVICE_KEY", tmp_path / "service" / "bundle.key"
-    )
+    monkeypatch.setattr(sys.modules[add_user.__module__], "SERVICE_STATE", tmp_path / "service")
     assert add_user("a", "viewer", PASSWORD) == tmp_path / ".local/state/edge/users.json"
     (tmp_path / "service").mkdir()
     assert add_user("a", "viewer", PASSWORD) == tmp_path / "service" / "users.json"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from edge.app.keeping import state_folder
-from edge.app.parts import SERVICE_KEY
+from edge.app.parts import SERVICE_STATE
 from edge.sinks.web.access.passwords import Passwords, kept_token, new_token
 from edge.sinks.web.access.people import Role
 from edge.sinks.web.access.users import Users
@@ -85,7 +85,5 @@ def _users(state: Path | None) -> Users:
 
 
 def _folder() -> Path:
-    service = SERVICE_KEY.parent
-    if "STATE_DIRECTORY" not in os.environ and os.access(service, os.W_OK):
-        return service
-    return state_folder()
+    by_hand = "STATE_DIRECTORY" not in os.environ
+    return SERVICE_STATE if by_hand and os.access(SERVICE_STATE, os.W_OK) else state_folder()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import httpx
@@ -13,8 +14,9 @@ import simplejpeg
 from websockets.sync.client import ClientConnection
 
 from edge.core.config import WebConfig
-from edge.core.types import CameraState, Detections, Verdict
+from edge.core.types import CameraState, Detections, Frame, Verdict
 from edge.sinks.web import cameras, listening
+from edge.sinks.web.grade import Grade
 from edge.sinks.web.server import LiveView
 from tests.sinks.parts import (
     ABOUT,
@@ -84,6 +86,26 @@ def test_each_size_is_encoded_once_for_all_who_watch_it(view: LiveView) -> None:
         assert [width_of(jpeg) for _, jpeg in got] == [1280, 640, 320, 320]
         assert {header["width"] for header, _ in got} == {1280}  # boxes are in its own pixels
         assert view.hub.encoded == 3
+
+
+def test_a_wish_while_a_picture_is_encoded_costs_no_picture(view: LiveView) -> None:
+    gate, entered = threading.Event(), threading.Event()
+    really = view.hub._encode
+
+    def slowly(frame: Frame, detections: Detections, grades: Collection[Grade]) -> Any:
+        entered.set()
+        gate.wait(DEADLINE_S)
+        return really(frame, detections, grades)
+
+    view.hub._encode = slowly
+    with watch(view) as viewer:
+        text(viewer)
+        until(lambda: view.hub.viewers == 1, "one viewer")
+        emit(view, 1, "a")
+        assert entered.wait(DEADLINE_S)
+        wish(view, viewer, width=320)
+        gate.set()
+        assert width_of(picture(viewer)[1]) == 1280
 
 
 def test_a_quality_that_is_insisted_on_is_sent_however_slow_the_link(view: LiveView) -> None:
@@ -242,6 +264,12 @@ def test_a_stream_shows_a_live_camera_and_ends_with_it(line: LiveView) -> None:
     assert rest[size:].startswith(b"\r\n--edge-picture\r\n")
     assert received.endswith(b"--edge-picture--\r\n")
     until(lambda: line.hub.viewers == 0, "it is not watched any more")
+
+
+def test_the_head_of_a_stream_is_no_stream(line: LiveView) -> None:
+    answer = httpx.head(line.url + "/api/cameras/line-1/stream.mjpeg")
+    assert answer.headers["content-type"].startswith("multipart/x-mixed-replace")
+    until(lambda: line.hub.viewers == 0, "nobody watches")
 
 
 def test_a_stream_without_new_frames_ends(view: LiveView) -> None:

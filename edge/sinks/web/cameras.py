@@ -109,6 +109,9 @@ class _Motion(Response):
         """Send pictures until the camera is not live any more, or the viewer goes."""
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
+        if scope["method"] == "HEAD":
+            await _send_body(send, b"", more=False)
+            return
         leaving = asyncio.create_task(_until_gone(receive, self._viewer))
         self._watched.hub.join(self._viewer)
         try:

@@ -18,6 +18,7 @@ OPEN_PATHS = frozenset({"/", "/api/session", "/healthz", "/openapi.json"})
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = {
+    "cache-control": "no-store",
     "content-security-policy": (
         "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"

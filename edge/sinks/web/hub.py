@@ -14,7 +14,8 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 
 from edge.core.types import CameraState, CameraStatus, Detections, Frame, Size
 from edge.sinks.web.grade import Grade
@@ -26,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 Encode = Callable[[Frame, Detections, Collection[Grade]], Iterable[Picture]]
 """Makes a picture of each grade, one after the other."""
+
+Audience = Mapping[Grade, Collection[Viewer]]
+"""Who watches a frame in which grade."""
 
 
 class Hub:
@@ -72,7 +76,7 @@ class Hub:
         """Take a frame if anyone watches; replaces one that was not encoded yet. Never waits."""
         with self._changed:
             self._sizes[frame.camera] = frame.size
-            if self._grades(frame.camera) and not self._closed:
+            if self._is_watched(frame.camera) and not self._closed:
                 self._newest[frame.camera] = (frame, detections)
                 self._changed.notify()
 
@@ -82,7 +86,7 @@ class Hub:
             self._statuses[status.camera] = status
             if status.state is not CameraState.LIVE:
                 self._newest.pop(status.camera, None)
-        self._hand_over(status)
+        self._hand_over(partial(self._tell, status))
 
     def statuses(self) -> dict[str, CameraStatus]:
         """The last known state of each camera, by name."""
@@ -116,24 +120,30 @@ class Hub:
             self._attempt(*inspected)
             del inspected  # the frame's slot goes back before the next wait
 
-    def _take(self) -> tuple[Frame, Detections, Collection[Grade]] | None:
+    def _take(self) -> tuple[Frame, Detections, Audience] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._newest or self._closed)
             if self._closed:
                 return None
             camera, (frame, detections) = self._newest.popitem(last=False)
-            return frame, detections, self._grades(camera)
+            return frame, detections, self._audience(camera)
 
-    def _grades(self, camera: str) -> Collection[Grade]:
-        """Which ones somebody watches, at most one of each; the lock is held."""
-        wanted = {viewer.grade_for(camera) for viewer in self._viewers}
-        return {grade for grade in wanted if grade is not None}
+    def _is_watched(self, camera: str) -> bool:
+        return any(viewer.grade_for(camera) is not None for viewer in self._viewers)
 
-    def _attempt(self, frame: Frame, detections: Detections, grades: Collection[Grade]) -> None:
+    def _audience(self, camera: str) -> Audience:
+        """Who gets which grade of the frame that is taken now; the lock is held."""
+        audience: dict[Grade, list[Viewer]] = {}
+        for viewer in self._viewers:
+            if (grade := viewer.grade_for(camera)) is not None:
+                audience.setdefault(grade, []).append(viewer)
+        return audience
+
+    def _attempt(self, frame: Frame, detections: Detections, audience: Audience) -> None:
         try:
-            for picture in self._encode(frame, detections, grades):
+            for picture in self._encode(frame, detections, audience.keys()):
                 self.encoded += 1
-                self._hand_over(picture)
+                self._hand_over(partial(self._show, picture, audience[picture.grade]))
         except Exception:
             if not self._failing:
                 _log.exception("%s: cannot encode pictures for viewers", frame.camera)
@@ -143,17 +153,19 @@ class Hub:
             _log.warning("%s: pictures for viewers can be encoded again", frame.camera)
         self._failing = False
 
-    def _hand_over(self, item: Picture | CameraStatus) -> None:
+    def _hand_over(self, show: Callable[[], None]) -> None:
         with self._changed:
             if self._loop is not None and not self._closed:
-                self._loop.call_soon_threadsafe(self._spread, item)
+                self._loop.call_soon_threadsafe(show)
 
-    def _spread(self, item: Picture | CameraStatus) -> None:
-        if isinstance(item, Picture) and not self._is_live(item.camera):
-            return  # it was being encoded when the camera went
+    def _show(self, picture: Picture, viewers: Iterable[Viewer]) -> None:
+        if self._is_live(picture.camera):  # it may have gone while the picture was encoded
+            for viewer in viewers:
+                viewer.show(picture)
+
+    def _tell(self, status: CameraStatus) -> None:
         for viewer in self._viewers:
-            if isinstance(item, CameraStatus) or viewer.grade_for(item.camera) is item.grade:
-                viewer.show(item)
+            viewer.show(status)
 
     def _is_live(self, camera: str) -> bool:
         status = self._statuses.get(camera)

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge.core.errors import UnavailableError
 from edge.sinks.web.access.certificate import Certificate
+from edge.sinks.web.addresses import address_of, outward_addresses
 
 WRITE_TIMEOUT_S = 10.0
 """A viewer that takes nothing for this long is disconnected, seconds."""
@@ -79,7 +80,7 @@ def settings(app: ASGIApp, max_viewers: int, certificate: Certificate | None) ->
         ws_per_message_deflate=False,  # a JPEG does not get smaller
         lifespan="off",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # an attacker's nonsense must not fill the journal
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -120,5 +121,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url(host: str, port: int, *, secure: bool) -> str:
-    """What a browser opens."""
+    """What a browser opens; for "every address" one that leads out of this machine."""
+    address = address_of(host)
+    if address is not None and address.is_unspecified:
+        host = next(iter(outward_addresses()), host)
     return f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"

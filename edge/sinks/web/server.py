@@ -25,7 +25,7 @@ from edge.sinks.health import STALE_S, health
 from edge.sinks.metrics import Metrics
 from edge.sinks.summary import Summary
 from edge.sinks.web.access.policy import certificate_for, entrance_for
-from edge.sinks.web.addresses import is_loopback
+from edge.sinks.web.addresses import is_loopback, names_of_this_machine
 from edge.sinks.web.cameras import CameraPages
 from edge.sinks.web.grade import Grade
 from edge.sinks.web.guard import Guard
@@ -203,11 +203,13 @@ class LiveView:
         session = SessionPages(self._entrance, lambda: hello | {"engine": about.engine()})
         view = [WebSocketRoute("/ws", socket.watch), *cameras.routes(), *session.routes()]
         parts = Parts(about.version, self._metrics, self._health, view, rooms)
+        local = is_loopback(self._config.host)
         hosts = [self._config.host, *self._config.allowed_hosts]
+        hosts += [] if local else names_of_this_machine()
         return Guard(
             Pages(parts).app(),
             hosts,
-            any_address=not is_loopback(self._config.host),
+            any_address=not local,
             identify=self._entrance.identify,
         )
 

@@ -89,7 +89,8 @@ class Viewer:
     def show(self, item: Picture | CameraStatus) -> None:
         """Put a newer picture or state in the place of an unsent one."""
         if isinstance(item, Picture):
-            self._pictures[item.camera] = item
+            if self.grade_for(item.camera) is not None:  # it may have turned away meanwhile
+                self._pictures[item.camera] = item
         else:
             self._statuses[item.camera] = item
             if item.state is not CameraState.LIVE:
@@ -124,19 +125,11 @@ class Viewer:
         while not self._ended:
             if self._statuses:
                 return self._statuses.pop(next(iter(self._statuses)))
-            if (picture := self._newest()) is not None:
-                return picture
+            if self._pictures and self._pace.may_send(self._now()):
+                return self._pictures.popitem(last=False)[1]
             self._pending.clear()
             try:
                 await asyncio.wait_for(self._pending.wait(), timeout_s)
             except asyncio.TimeoutError:
                 return NOTHING
-        return None
-
-    def _newest(self) -> Picture | None:
-        while self._pictures and self._pace.may_send(self._now()):
-            picture = self._pictures.popitem(last=False)[1]
-            grade = self.grade_for(picture.camera)
-            if grade is not None and picture.grade >= grade:  # else it has become too big
-                return picture
         return None

@@ -17,6 +17,7 @@ from edge.core.config import WebConfig
 from edge.core.errors import ConfigError
 from edge.sinks.web.access import certificate
 from edge.sinks.web.access.certificate import FILE, own_certificate
+from edge.sinks.web.addresses import names_of_this_machine
 from edge.sinks.web.server import LiveView
 from tests.sinks.parts import ABOUT
 from tests.sinks.web_access.people import browser_of, log_in
@@ -64,6 +65,17 @@ def test_old_tls_is_refused(state: Path) -> None:
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(httpx.ConnectError):
             httpx.get(here(view), verify=old)
+
+
+def test_beyond_loopback_it_answers_to_its_own_names(state: Path) -> None:
+    with LiveView(WebConfig(host="0.0.0.0", port=0, folder=state), ABOUT) as view:
+        names = names_of_this_machine()
+        assert "localhost" in names
+        assert urlsplit(view.url).hostname in (*names, "0.0.0.0")
+        with browser_of(here(view), verify=trusting(state / FILE)) as browser:
+            for name in (*(name for name in names if ":" not in name), "192.168.1.4"):
+                assert browser.get("/", headers={"Host": name}).status_code == 200, name
+            assert browser.get("/", headers={"Host": "attacker.example"}).status_code == 403
 
 
 def test_without_users_nothing_is_served_beyond_loopback(tmp_path: Path) -> None:

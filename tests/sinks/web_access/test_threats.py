@@ -67,13 +67,14 @@ def test_reaching_it_from_another_machine_needs_tls_and_users(tmp_path: Path) ->
     assert certificate_for(WebConfig(host="0.0.0.0", folder=tmp_path)) is not None
 
 
-def test_insecure_lets_everybody_watch_and_nobody_act() -> None:
+def test_insecure_lets_everybody_watch_and_nobody_act(caplog: pytest.LogCaptureFixture) -> None:
     config = WebConfig(host="0.0.0.0", port=0, insecure=True)
     with LiveView(config, ABOUT, rooms=ROOMS) as view:
         url = f"http://127.0.0.1:{urlsplit(view.url).port}"
         assert httpx.get(url + "/api/whoami").status_code == 200
         for role, answer in (("operator", 403), ("engineer", 403)):
             assert httpx.post(f"{url}/api/as/{role}", headers=JSON, json={}).status_code == answer
+    assert "everybody can read along" in caplog.text
 
 
 def test_nothing_is_told_without_a_session(service: Service) -> None:
@@ -330,11 +331,15 @@ def test_a_login_writes_nothing_of_an_attackers_into_the_log(
 # Keeping others out
 
 
-def test_huge_headers(view: LiveView) -> None:
+def test_huge_headers_and_nonsense(view: LiveView, caplog: pytest.LogCaptureFixture) -> None:
     with link_to(view) as link:
-        link.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 100_000)
+        link.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        assert link.recv(4096).startswith(b"HTTP/1.1 400 ")
+    with link_to(view) as link:
+        link.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 17_000)
         assert link.recv(4096).startswith(b"HTTP/1.1 400 ")
     assert httpx.get(view.url + "/").status_code == 200
+    assert caplog.records == []  # the journal is not filled by it
 
 
 def test_huge_bodies(view: LiveView) -> None:

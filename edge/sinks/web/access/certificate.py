@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 import ssl
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -76,18 +74,6 @@ def own_certificate(folder: Path, names: Iterable[str]) -> Certificate:
             found, content = _made(wanted)
             file.replace(content)
     return Certificate(file.path, file.path, _fingerprint(found))
-
-
-def names_of_this_machine() -> Sequence[str]:
-    """Its host name, with and without ``.local``, and the addresses that lead out of it."""
-    name = socket.gethostname()
-    names = {"localhost", "127.0.0.1", "::1", name, f"{name}.local"}
-    # TEST-NET-1 and its sibling (RFC 5737, RFC 3849): nothing is sent, only a route is looked up.
-    for family, there in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((there, 9))
-            names.add(probe.getsockname()[0])
-    return sorted(names)
 
 
 def _usable(content: bytes | None, wanted: Sequence[str]) -> x509.Certificate | None:

@@ -10,12 +10,11 @@ from edge.core.errors import ConfigError
 from edge.sinks.web.access.certificate import (
     Certificate,
     given_certificate,
-    names_of_this_machine,
     own_certificate,
 )
 from edge.sinks.web.access.entrance import Entrance
 from edge.sinks.web.access.people import Person, Role
-from edge.sinks.web.addresses import address_of, is_loopback
+from edge.sinks.web.addresses import address_of, is_loopback, names_of_this_machine
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +37,10 @@ def entrance_for(config: WebConfig, clock: Clock) -> Entrance:
         somebody = Person("", Role.ENGINEER)
     elif config.insecure:
         somebody = Person("", Role.VIEWER)
+        _log.warning(
+            "sinks.web.insecure: on the network of %s everybody can read along, passwords included",
+            config.host,
+        )
     entrance = Entrance(somebody, config.folder, clock)
     if entrance.has_users or somebody is not None:
         return entrance
