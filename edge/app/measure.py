@@ -121,7 +121,7 @@ def open_subject(
         EdgeError: it cannot run here.
     """
     if model.suffix == WEIGHTS:
-        yield _baseline(model, half=part == "fp16")
+        yield _pytorch(model, half=part == "fp16")
         return
     settings, key = DetectConfig(), bundle_key()
     with ExitStack() as opened:
@@ -142,11 +142,11 @@ def _fallback(model: Path, settings: DetectConfig) -> OpenDetector:
     return found
 
 
-def _baseline(weights: Path, *, half: bool) -> Subject:
-    from edge.export.baseline import Baseline  # needs the export extra
+def _pytorch(weights: Path, *, half: bool) -> Subject:
+    from edge.export.pytorch import PyTorchModel  # needs the export extra
 
-    baseline = Baseline(weights, half=half)
-    return OneFrameAtATime(baseline.description, baseline.forward, baseline.predict)
+    model = PyTorchModel(weights, half=half)
+    return OneFrameAtATime(model.description, model.forward, model.predict)
 
 
 def _numbers(report: BenchReport) -> dict[str, float]:

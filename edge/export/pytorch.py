@@ -10,7 +10,7 @@ from edge.core.types import Frame
 from edge.export import load_model, load_ultralytics
 
 
-class Baseline:
+class PyTorchModel:
     """A model of Ultralytics, the network alone and its ``predict``; on the GPU if there is one.
 
     The weights are code: see :mod:`edge.export`.
