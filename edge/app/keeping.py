@@ -79,10 +79,7 @@ def starting(
         serving = Serving(model, config.detect, bundle_key(), pools)
         yield Start(serving, ModelSwitch(serving.detector), None, None, pools)
         return
-    with (
-        exclusive(state_folder(), ".service", "service runs here"),
-        closing(StateStore(state_folder() / "state.db")) as store,
-    ):
+    with _alone(), closing(StateStore(state_folder() / "state.db")) as store:
         guard = CrashGuard(store)
         guard.begin()
         try:
@@ -104,6 +101,21 @@ def starting(
                 guard.clean_end()
             raise
         guard.clean_end()  # an error that ends the service is none
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other service runs here; on a disk that cannot be written to, this one runs all the same.
+
+    Raises:
+        BusyError: another one does.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(state_folder(), ".service", "service runs here"))
+        except UnavailableError as error:
+            _log.warning("%s; the line is inspected, but nothing is remembered", error)
+        yield
 
 
 def _first_usable(

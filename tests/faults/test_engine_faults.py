@@ -31,15 +31,14 @@ from edge.app.machine import Machine
 from edge.app.serving import Guarded, Serving
 from edge.calibrate import Ladder
 from edge.core.build import Precision
-from edge.core.config import CameraConfig, DetectConfig, EdgeConfig
+from edge.core.config import DetectConfig
 from edge.core.errors import DataError, EdgeError, UnavailableError
 from edge.core.gate import Gate
 from edge.core.service import Conditions, ServiceState
 from edge.core.types import Detections, Frame, Size
 from edge.detect import CpuDetector
-from edge.engine import open_engine, publish
+from edge.engine import open_engine
 from edge.engine.build_process import run_build
-from edge.engine.bundle import write_bundle
 from edge.engine.cuda import first_gpu
 from edge.engine.gpu_nodes import refused
 from edge.engine.tensorrt_engine import TensorRtEngine
@@ -47,10 +46,11 @@ from edge.host.crashes import CrashGuard
 from edge.host.state import StateStore
 from edge.sinks.overview import Overview
 from tests.engine import fake_pycuda, fake_tensorrt
-from tests.engine.bundles import fields, files
+from tests.engine.bundles import fields
 from tests.engine.models import COLOURS, Shape, colour_model, constant_model
 from tests.engine.test_build_process import CHILD, request
 from tests.fakes import FakeDetector, FakeFeed, ListSink, a_frame, one_box
+from tests.faults.plant import Plant
 from tests.host.orin import an_orin
 from tests.test_calibrate import COLLAPSED, REFERENCE_MAP, Workshop, every_int8
 from tests.test_heart import Hand, Told
@@ -69,39 +69,6 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> fake_pycuda.Driver:
     driver = fake_pycuda.install(monkeypatch)
     monkeypatch.setitem(sys.modules, "tensorrt", fake_tensorrt)
     return driver
-
-
-class Plant:
-    """A folder of real bundles, and a service that starts from it."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = folder
-        self.models = folder / "models"
-        self.key = folder / "key"
-        monkeypatch.setenv("STATE_DIRECTORY", str(folder / "state"))
-        monkeypatch.setenv("EDGE_KEY_FILE", str(self.key))
-        (folder / "work").mkdir()
-
-    def publish(self, **changes: Any) -> Path:
-        made = files(self.folder / "work")
-        bundle = write_bundle(self.models, made, fields(**changes), key=self.key)
-        publish.publish(self.models, bundle)
-        return bundle
-
-    def start(self) -> tuple[str, list[str]]:
-        """Name of the bundle that a start chooses, and what it writes into the history."""
-        camera = CameraConfig(name="c", uri="pattern://")
-        config = EdgeConfig(cameras=[camera], model=self.models / "current")
-        assert config.model
-        with starting(config, config.model, Conditions()) as start:
-            assert start.store
-            told = [event.text for event in start.store.history() if event.kind == "rolled back"]
-            start.serving.close()
-            return start.serving.name, told
-
-    @property
-    def current(self) -> str | None:
-        return publish.in_use(self.models)
 
 
 @pytest.fixture
@@ -372,8 +339,7 @@ def test_28_a_cuda_error_that_sticks(plant: Plant) -> None:
 
 
 def plant_fails(plant: Plant, error: EdgeError) -> None:
-    camera = CameraConfig(name="c", uri="pattern://")
-    config = EdgeConfig(cameras=[camera], model=plant.models / "current")
+    config = plant.config
     assert config.model
     with starting(config, config.model, Conditions()) as start, closing(start.serving):
         raise error
