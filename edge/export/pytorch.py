@@ -45,11 +45,12 @@ class PyTorchModel:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         device = "cuda" if self._on_gpu else "cpu"
-        self._options = {"imgsz": side, "half": half, "device": device, "verbose": False}
+        self._options: dict[str, Any] = {"imgsz": side, "device": device, "verbose": False}
         self._model = load_model(yolo, weights, weights)
         self._network = load_model(yolo, weights, weights).model.fuse().eval().to(device)
         self._tensor = torch.zeros(1, 3, side, side, device=device)
         if half:
+            self._options["half"] = True
             self._network, self._tensor = self._network.half(), self._tensor.half()
         name = torch.cuda.get_device_name() if self._on_gpu else "CPU"
         self.description = f"PyTorch {torch.__version__} {'fp16' if half else 'fp32'}, {name}"
@@ -63,4 +64,4 @@ class PyTorchModel:
 
     def predict(self, frame: Frame) -> Any:
         """What Ultralytics finds in a frame, with its usual thresholds."""
-        return next(iter(self._model.predict(frame.bgr(), stream=True, **self._options)))
+        return self._model.predict(frame.bgr(), **self._options)[0]
