@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -130,6 +130,19 @@ def test_a_change_of_state_is_told_once_with_its_reasons(line: Line) -> None:
     line.heart.beat()
     states = [said for said in line.told.said if said != "alive"]
     assert states == ["running", "fallback: INT8 and FP16 disagree", "running"]
+
+
+def test_another_reason_for_the_same_state_is_told_but_not_logged(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    for reason in ("being opened", "connection refused", "connection refused"):
+        line.overview.camera_changed(replace(a_status(state=CameraState.LOST), reason=reason))
+        line.heart.beat()
+    assert [said for said in line.told.said if said != "alive"] == [
+        "blind: being opened",
+        "blind: connection refused",
+    ]
+    assert [record.message for record in caplog.records] == ["service is blind: being opened"]
 
 
 def test_its_thread_ends_with_the_block(line: Line) -> None:

@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 
 
 class Heart:
-    """Feeds the watchdog from completed inferences, and tells state changes to it and the log.
+    """Feeds the watchdog from completed inferences; tells its manager the state and all reasons.
+
+    The log hears of changes of the state only.
 
     While no camera is live the engine is asked by a :class:`Pulse`, as long as somebody still
     tries to open the cameras. So lost cameras never restart the service; a stuck engine, loop or
@@ -59,6 +61,7 @@ class Heart:
         self._turns = -1
         self._turned_at = clock.now()
         self._state: ServiceState | None = None
+        self._text = ""
         self._stop = threading.Event()
 
     def alive(self) -> None:
@@ -92,13 +95,14 @@ class Heart:
     def _tell_state(self) -> None:
         health = self._overview.health()
         state = ServiceState(health["state"])
-        if state is self._state:
-            return
-        self._state = state
         text = ": ".join([state.value, *health["reasons"][:3]])
-        good = state in INSPECTING and state is not ServiceState.DEGRADED
-        _log.log(logging.INFO if good else logging.WARNING, "service is %s", text)
-        self._heartbeat.status(text)
+        if state is not self._state:
+            self._state = state
+            good = state in INSPECTING and state is not ServiceState.DEGRADED
+            _log.log(logging.INFO if good else logging.WARNING, "service is %s", text)
+        if text != self._text:
+            self._text = text
+            self._heartbeat.status(text)
 
 
 def _blank() -> Frame:
