@@ -128,10 +128,13 @@ class Evidence:
                 {"file": f"{place:02d}.jpg", **row} for place, (_, row) in enumerate(self._seen)
             ]
             for row, (picture, _) in zip(rows, self._seen, strict=True):
-                _write_durably(fresh / row["file"], picture)
+                (fresh / row["file"]).write_bytes(picture)
             about = {"kind": kind, "reason": reason, "frames": rows}
-            _write_durably(fresh / "case.json", json.dumps(about, indent=1).encode())
+            (fresh / "case.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+            for path in (*fresh.iterdir(), fresh):  # all together: the first wait is the long one
+                _wait_for_the_disk(path)
             fresh.rename(case)
+            _wait_for_the_disk(self._folder)
         except OSError:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
@@ -166,8 +169,9 @@ def _size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _wait_for_the_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
