@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from itertools import count
 
 from edge.core.types import CameraStatus, Frame, LoopEvent, Pulse
 
@@ -13,7 +14,8 @@ class Mailbox:
     """Holds at most one frame a camera; a newer one replaces an unread one.
 
     Writers never wait. A replaced frame keeps its camera's place in the queue, so a fast camera
-    cannot starve a slow one. Status changes are never replaced and are read before frames.
+    cannot starve a slow one. Status changes are never replaced and are read before frames, but for
+    the frame that their own camera delivered before: what comes behind "lost" was taken later.
     The reader iterates; after ``close`` it gets what is still there, then iteration ends and
     raises the error the mailbox was closed with, so no failure stays behind in a thread.
 
@@ -23,8 +25,9 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._frames: OrderedDict[str, Frame] = OrderedDict()
-        self._notices: deque[CameraStatus | Pulse] = deque()
+        self._frames: OrderedDict[str, tuple[int, Frame]] = OrderedDict()
+        self._notices: deque[tuple[int, CameraStatus | Pulse]] = deque()
+        self._puts = count()
         self._closed = False
         self._error: BaseException | None = None
         self.replaced: dict[str, int] = {}
@@ -37,9 +40,10 @@ class Mailbox:
             if isinstance(event, Frame):
                 if event.camera in self._frames:
                     self.replaced[event.camera] = self.replaced.get(event.camera, 0) + 1
-                self._frames[event.camera] = event
+                self._frames[event.camera] = next(self._puts), event
+            # A pulse is for a loop that has nothing to do.
             elif not (isinstance(event, Pulse) and (self._notices or self._frames)):
-                self._notices.append(event)  # a pulse is for a loop that has nothing to do
+                self._notices.append((next(self._puts), event))
             self._changed.notify()
 
     @property
@@ -64,9 +68,18 @@ class Mailbox:
         with self._changed:
             self._changed.wait_for(lambda: self._notices or self._frames or self._closed)
             if self._notices:
-                return self._notices.popleft()
+                return self._older_frame() or self._notices.popleft()[1]
             if self._frames:
-                return self._frames.popitem(last=False)[1]
+                return self._frames.popitem(last=False)[1][1]
             if self._error is not None:
                 raise self._error
             return None
+
+    def _older_frame(self) -> Frame | None:
+        """The unread frame that the camera of the next status change delivered before it."""
+        number, notice = self._notices[0]
+        if not isinstance(notice, CameraStatus) or notice.camera not in self._frames:
+            return None
+        if self._frames[notice.camera][0] > number:
+            return None
+        return self._frames.pop(notice.camera)[1]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.core.errors import CameraError
 from edge.core.mailbox import Mailbox
-from edge.core.types import CameraStatus, Frame, LoopEvent, Pulse
+from edge.core.types import CameraState, CameraStatus, Frame, LoopEvent, Pulse
 from tests.fakes import a_frame, a_status
 
 
@@ -95,3 +97,33 @@ def test_a_waiting_reader_wakes_when_the_mailbox_is_closed() -> None:
     mailbox.close()
     reader.join(timeout=10)
     assert not reader.is_alive()
+
+
+def test_a_frame_from_before_its_camera_was_lost_is_not_read_behind_that() -> None:
+    mailbox = Mailbox()
+    mailbox.put(a_frame(0, "other"))
+    mailbox.put(a_frame(7))
+    mailbox.put(a_status(state=CameraState.LOST))
+    assert drain(mailbox) == [("cam", 7), ("cam", CameraState.LOST), ("other", 0)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["frame", "status"]))))
+def test_each_cameras_events_are_read_in_the_order_they_were_put(
+    puts: list[tuple[str, str]],
+) -> None:
+    mailbox = Mailbox()
+    states = list(CameraState)
+    for index, (camera, kind) in enumerate(puts):
+        state = states[index % len(states)]
+        mailbox.put(a_frame(index, camera) if kind == "frame" else a_status(camera, state))
+    read = drain(mailbox)
+    for camera in ("a", "b"):
+        put = [
+            (camera, index if kind == "frame" else states[index % len(states)])
+            for index, (name, kind) in enumerate(puts)
+            if name == camera
+        ]
+        kept = [event for event in put if event in read]
+        assert [event for event in read if event[0] == camera] == kept
+        frames = [event for event in put if isinstance(event[1], int)]
+        assert [event for event in kept if isinstance(event[1], int)] == frames[-1:]
