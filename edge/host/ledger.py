@@ -119,12 +119,11 @@ class Ledger:
         Raises:
             UnavailableError: it could not be written down, and must not be used.
         """
-        row = (version.camera, version.version, version.rules)
-        row += (version.at, version.who, version.why)  # type: ignore[assignment]
         do, undo = self._written(
             f"rules of {version.camera}, version {version.version}", version.who, version.why
         )
         place = (version.camera, version.version)
+        row = (*place, version.rules, version.at, version.who, version.why)
         old = f"DELETE FROM rules WHERE camera = ? AND version <= ? - {KEPT_VERSIONS:d}"
         self._durably(
             [*do, ("INSERT INTO rules VALUES (?, ?, ?, ?, ?, ?)", row), (old, place)],

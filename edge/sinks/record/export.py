@@ -69,8 +69,10 @@ def coco_lines(pages: Pages, labels: Sequence[str]) -> Iterator[str]:
 
 def _rows(entry: Entry) -> Iterator[tuple[Any, ...]]:
     verdict = entry.verdict.value if entry.verdict else ""
-    about = (entry.id, utc(entry.at), entry.camera, entry.frame, entry.age_ms, verdict)
-    about += (entry.width, entry.height)  # type: ignore[assignment]
+    about = (
+        *(entry.id, utc(entry.at), entry.camera, entry.frame, entry.age_ms),
+        *(verdict, entry.width, entry.height),
+    )
     for box in entry.boxes:
         yield (*about, _plain(box["label"]), box["score"], *box["box"])
     if not entry.boxes:

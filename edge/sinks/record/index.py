@@ -55,10 +55,11 @@ class Index:
 
     def add(self, entry: Entry, thumbnail: bytes) -> None:
         """A row, on the disk when this returns; raises ``UnavailableError``."""
-        boxes = json.dumps(entry.boxes, ensure_ascii=False)
-        verdict = entry.verdict and entry.verdict.value
-        row = (entry.id, entry.camera, entry.frame, entry.at, entry.age_ms, verdict)
-        row += (entry.width, entry.height, boxes, entry.size, thumbnail)  # type: ignore[assignment]
+        row = (
+            *(entry.id, entry.camera, entry.frame, entry.at, entry.age_ms),
+            *(entry.verdict and entry.verdict.value, entry.width, entry.height),
+            *(json.dumps(entry.boxes, ensure_ascii=False), entry.size, thumbnail),
+        )
         with self._connected() as database, database:
             database.execute(f"INSERT INTO entries VALUES ({','.join('?' * len(row))})", row)
             database.executemany(
