@@ -93,7 +93,8 @@ export interface DetectionRow {
   width: number;
   height: number;
   boxes: Found[];
-  has_picture: boolean;
+  /** Absent: it has one. */
+  has_picture?: boolean;
 }
 
 export interface Paged<Item> {
@@ -140,11 +141,13 @@ export type BundleStatus = "current" | "previous" | "candidate" | "rejected" | "
 export interface BundleRow {
   id: string;
   made_at: string | null;
-  precision: string;
-  runtime: string;
+  precision: string | null;
+  runtime: string | null;
   map: number | null;
   map50: number | null;
+  /** F1 at IoU 0.50 and 0.85 with what FP32 finds, 0..1. */
   agreement: number | null;
+  agreement_85?: number | null;
   status: BundleStatus;
   reason: string | null;
   report: boolean;

@@ -19,7 +19,7 @@ export function History(): JSX.Element {
       <Outdated {...polled} />
       {polled.data?.length === 0 && <p class="loading">{health.nothingChanged}</p>}
       {polled.data && polled.data.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label={health.changed}>
+        <div class="scroll" tabIndex={0} role="group" aria-label={health.changed}>
           <table>
             <thead>
               <tr>

@@ -6,7 +6,7 @@ import { useMemo } from "preact/hooks";
 import { usePolled } from "../core/polled";
 import { hashOf } from "../core/route";
 import { offers } from "../core/session";
-import type { Health, Series, SeriesName } from "../core/wire";
+import type { Health, Models, Series, SeriesName } from "../core/wire";
 import { isTrouble } from "../live/camera";
 import { cameras } from "../live/feed";
 import { about } from "../live/line-state";
@@ -20,6 +20,7 @@ import { Plot } from "./plot";
 
 const EVERY_MS = 3000;
 const SERIES_EVERY_MS = 5000;
+const MODELS_EVERY_MS = 30_000;
 const SPANS_MIN = [15, 60, 480, 1440];
 const minutes = signal(60);
 
@@ -101,7 +102,9 @@ function CameraCard(): JSX.Element {
 
 function RunningCard({ health }: { health: Health }): JSX.Element {
   const { health: said, model, engine, live } = words.value;
-  const report = health.bundle && offers("/api/models") ? <a href={hashOf("models", health.bundle)}>{said.report}</a> : null;
+  const models = usePolled<Models>(offers("/api/models") ? "/api/models" : null, MODELS_EVERY_MS);
+  const reported = models.data?.bundles.find(({ id, report }) => report && id === health.bundle);
+  const report = reported && <a href={hashOf("models", reported.id)}>{said.report}</a>;
   return (
     <Card title={said.running}>
       <Facts

@@ -18,7 +18,7 @@ export function ClassTable({ draft }: { draft: Draft }): JSX.Element {
     <section class="card" aria-label={line.classes}>
       <h2>{line.classes}</h2>
       <p class="hint">{line.classesWhat}</p>
-      <div class="scroll" tabIndex={0} role="region" aria-label={line.classes}>
+      <div class="scroll" tabIndex={0} role="group" aria-label={line.classes}>
         <table class="class-table">
           <thead>
             <tr>

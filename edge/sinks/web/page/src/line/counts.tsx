@@ -29,7 +29,7 @@ function CountTable({ rows }: { rows: HourRow[] }): JSX.Element {
   const { line, verdict } = words.value;
   const most = Math.max(1, ...rows.map(({ frames }) => frames));
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={line.counts}>
+    <div class="scroll" tabIndex={0} role="group" aria-label={line.counts}>
       <table class="counts">
         <thead>
           <tr>

@@ -49,7 +49,7 @@ export function Bundles({ models, changed }: Props): JSX.Element {
 function BundleTable({ bundles }: { bundles: BundleRow[] }): JSX.Element {
   const { models: said } = words.value;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={said.bundles}>
+    <div class="scroll" tabIndex={0} role="group" aria-label={said.bundles}>
       <table>
         <thead>
           <tr>
@@ -65,7 +65,7 @@ function BundleTable({ bundles }: { bundles: BundleRow[] }): JSX.Element {
           </tr>
         </thead>
         <tbody>
-          {bundles.map((bundle) => (
+          {bundles.toReversed().map((bundle) => (
             <Row key={bundle.id} bundle={bundle} />
           ))}
         </tbody>
@@ -86,11 +86,11 @@ function Row({ bundle }: { bundle: BundleRow }): JSX.Element {
         {bundle.reason && <small class="why-line">{bundle.reason}</small>}
       </td>
       <td class="when">{time(bundle.made_at)}</td>
-      <td>{bundle.precision}</td>
-      <td>{bundle.runtime}</td>
+      <td>{bundle.precision ?? none}</td>
+      <td>{bundle.runtime ?? none}</td>
       <td class="number">{maybe(bundle.map, 3)}</td>
       <td class="number">{maybe(bundle.map50, 3)}</td>
-      <td class="number">{percent(bundle.agreement, 1)}</td>
+      <td class="number">{[bundle.agreement, bundle.agreement_85].filter((one) => typeof one === "number").map((one) => percent(one, 1)).join(" / ") || none}</td>
       <td>{bundle.report ? <a href={hashOf("models", bundle.id)}>{said.report}</a> : none}</td>
     </tr>
   );

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { change } from "../core/client";
+import { ApiError, change } from "../core/client";
 import { useListed } from "../core/listed";
 import { may } from "../core/session";
 import type { Act, Collected, CollectedRow } from "../core/wire";
@@ -102,10 +102,16 @@ function Sorting({ chosen, selectAll, selectNone, changed }: SortingProps): JSX.
   const [asked, setAsked] = useState<"keep" | "discard" | null>(null);
   const none = chosen.length === 0;
   const sort = async (by: Act): Promise<void> => {
+    let gone = 0;
     for (const { name } of chosen) {
-      await change("PATCH", `${PATH}/${encodeURIComponent(name)}`, { kept: asked === "keep", ...by });
+      try {
+        await change("PATCH", `${PATH}/${encodeURIComponent(name)}`, { kept: asked === "keep", ...by });
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        gone += 1; // made room for a newer one meanwhile
+      }
     }
-    tell(said.changed(chosen.length));
+    tell(gone ? said.changedButGone(chosen.length - gone, gone) : said.changed(chosen.length));
     selectNone();
     changed();
   };

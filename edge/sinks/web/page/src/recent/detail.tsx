@@ -54,7 +54,7 @@ function FullFrame({ row }: { row: DetectionRow }): JSX.Element {
   const { recent } = words.value;
   return (
     <div class="full-frame">
-      {row.has_picture ? <Still row={row} /> : <p class="empty">{recent.noPicture}</p>}
+      {row.has_picture !== false ? <Still row={row} /> : <p class="empty">{recent.noPicture}</p>}
       <div class="facts">
         <Switches />
         <dl>

@@ -12,7 +12,7 @@ export function DetectionTable({ rows }: { rows: DetectionRow[] }): JSX.Element 
   const { recent } = words.value;
   if (!rows.length) return null;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={recent.table}>
+    <div class="scroll" tabIndex={0} role="group" aria-label={recent.table}>
       <table>
         <thead>
           <tr>
@@ -40,7 +40,7 @@ function Row({ row }: { row: DetectionRow }): JSX.Element {
   const best = row.boxes.length ? Math.max(...row.boxes.map(({ score }) => score)) : null;
   return (
     <tr>
-      <td>{row.has_picture && <img class="mini" src={`/api/detections/${row.id}/thumbnail.jpg`} alt="" loading="lazy" />}</td>
+      <td>{row.has_picture !== false && <img class="mini" src={`/api/detections/${row.id}/thumbnail.jpg`} alt="" loading="lazy" />}</td>
       <td>
         <a href={hashOf("recent", String(row.id))}>{time(row.at)}</a>
       </td>

@@ -13,14 +13,17 @@ import { time } from "../words/format";
 export function Thumbnail({ row }: { row: DetectionRow }): JSX.Element {
   const { recent, verdict } = words.value;
   return (
-    <a class="thumbnail" href={hashOf("recent", String(row.id))} data-verdict={row.verdict} aria-label={recent.open(row.camera, time(row.at))}>
-      {row.has_picture ? (
+    <a class="thumbnail" href={hashOf("recent", String(row.id))} data-verdict={row.verdict}>
+      {row.has_picture !== false ? (
         <img src={`/api/detections/${row.id}/thumbnail.jpg`} alt="" loading="lazy" decoding="async" />
       ) : (
         <span class="no-picture">{recent.noPicture}</span>
       )}
       <span class="caption">
-        <span>{time(row.at)}</span>
+        <span>
+          <span class="visually-hidden">{row.camera} </span>
+          {time(row.at)}
+        </span>
         {row.verdict && <b class="mark" data-verdict={row.verdict}>{verdict[row.verdict]}</b>}
       </span>
       <Labels row={row} />
