@@ -10,14 +10,16 @@ import pytest
 
 from edge.app.keeping import Witness
 from edge.app.storage import Storage
-from edge.core.config import CameraConfig, EdgeConfig, JsonlConfig, SinksConfig
+from edge.core.config import CameraConfig, EdgeConfig, JsonlConfig, RecordConfig, SinksConfig
 from edge.core.errors import UnavailableError
 from edge.core.types import Detections
 from edge.host.crashes import CrashGuard
 from edge.host.state import StateStore
 from edge.sinks.evidence import Evidence
 from edge.sinks.isolated import Isolated
+from edge.sinks.record import Record
 from tests.fakes import ListSink, a_frame, one_box
+from tests.sinks.parts import until
 
 
 def config(folder: Path) -> EdgeConfig:
@@ -51,6 +53,20 @@ def test_what_is_used_stands_beside_its_budget(tmp_path: Path, store: StateStore
     assert told["edge_safe_mode",] == 0
     assert told["edge_state_failures_total",] == 0
     assert not list(storage.worries())
+
+
+def test_recent_detections_that_cannot_be_kept_worry(tmp_path: Path) -> None:
+    settings = RecordConfig(least_free_mb=1_000_000.0)
+    storage = Storage(config(tmp_path), None, None, None)
+    with closing(Record(settings, tmp_path / "recent", ("dent",))) as record:
+        storage.record = record
+        assert not list(storage.worries())
+        record.emit(a_frame(), one_box())
+        until(lambda: record.report().failures == 1, "refused")
+        ((about, why),) = storage.worries()
+        assert (about, "least_free_mb" in why) == ("record", True)
+        assert figures(storage)["edge_disk_used_bytes", "recent"] == 0
+        assert figures(storage)["edge_disk_budget_bytes", "recent"] == 500e6
 
 
 def test_a_sink_that_fails_worries_until_it_works_again(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def serve(
             _housed(config), model, stack, conditions, tending.readings, opened.rooms
         )
         tending.storage.sinks = sinks
+        tending.storage.record = opened.rooms.record if opened.rooms else None
         feeds = open_feeds(config, clock)
         events = stack.enter_context(open_events(config, feeds))
         ask = events.put if isinstance(events, Mailbox) else _nobody

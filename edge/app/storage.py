@@ -14,9 +14,10 @@ from edge.host.state import StateStore
 from edge.sinks.collect import Collect
 from edge.sinks.evidence import Evidence
 from edge.sinks.isolated import Isolated
+from edge.sinks.record import Record
 
 USED = Metric(
-    "edge_disk_used_bytes", "By results, collected frames, evidence and bundles", ("what",)
+    "edge_disk_used_bytes", "By results, collected and recent frames, evidence, bundles", ("what",)
 )
 BUDGET = Metric("edge_disk_budget_bytes", "The most that these may use", ("what",))
 COLLECTED = Metric("edge_collected_images", "Live frames kept for recalibration")
@@ -61,6 +62,7 @@ class Storage:
         self._store = store
         self.collect: Collect | None = None
         self.evidence: Evidence | None = None
+        self.record: Record | None = None
         self.sinks: Sequence[Isolated] = ()
         self.look()
 
@@ -78,6 +80,8 @@ class Storage:
             yield "collect", f"no frames are collected for recalibration: {why}"
         if self.evidence is not None and (why := self.evidence.report().failing):
             yield "evidence", f"no evidence can be kept: {why}"
+        if self.record is not None and (why := self.record.report().failing):
+            yield "record", f"no detections are recorded: {why}"
         for sink in self.sinks:
             if sink.failing:
                 yield f"sink {sink.name}", f"sink {sink.name} takes no results; see the log"
@@ -98,6 +102,9 @@ class Storage:
             yield CASES.at(kept.cases)
             yield USED.at(kept.bytes, "evidence")
             yield BUDGET.at(self._config.watch.evidence_mb * 1e6, "evidence")
+        if self.record is not None and sinks.record is not None:
+            yield USED.at(self.record.report().megabytes * 1e6, "recent")
+            yield BUDGET.at(sinks.record.megabytes * 1e6, "recent")
         if self._models is not None:
             yield USED.at(self._bundles, "bundles")
         yield from self._of_state()

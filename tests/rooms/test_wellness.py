@@ -23,12 +23,14 @@ def test_health_says_what_is_so_and_why(house: House) -> None:
     fill(house, 2)
     house.show(found(0), camera="line-2", after_s=0.1)
     house.conditions.begin(ServiceState.FALLBACK, "the engines disagree")
+    house.conditions.warn("disk", "the disk is nearly full")
     for sink in house.sinks:
         sink.camera_changed(status(CameraState.LOST, "no cable", "line-2", house.clock.time))
     health = house.get("/api/health").json()
     assert health["state"] == "fallback"
     assert health["reasons"] == [
         {"state": "fallback", "reason": "the engines disagree"},
+        {"state": "warning", "reason": "the disk is nearly full"},
         {"state": "lost", "reason": "no cable"},
     ]
     assert (health["engine"], health["bundle"]) == ("fake", "bundle-1")
@@ -48,7 +50,7 @@ def test_the_detectors_time_for_a_frame_is_told(house: House) -> None:
     assert abs(house.get("/api/health").json()["latency_ms"]["p50"] - 20) < 0.3
 
 
-def test_a_disk_without_room_is_a_reason(tmp_path: Path) -> None:
+def test_a_disk_without_room_is_told_with_what_was_recorded(tmp_path: Path) -> None:
     record = {"least_free_mb": 1_000_000.0}
     with a_house(tmp_path, a_config(tmp_path, sinks={"record": record, "collect": {}})) as house:
         house.show(found(0))
@@ -56,8 +58,9 @@ def test_a_disk_without_room_is_a_reason(tmp_path: Path) -> None:
         recording = house.opened.rooms.record
         assert recording
         until(lambda: recording.report().failures == 1, "refused")
-        reasons = house.get("/api/health").json()["reasons"]
-    assert any("sinks.record.least_free_mb" in reason["reason"] for reason in reasons)
+        told = house.get("/api/health").json()["record"]
+    assert (told["entries"], told["failures"]) == (0, 1)
+    assert "sinks.record.least_free_mb" in told["failing"]
 
 
 def test_points_are_made_beside_the_loop(house: House) -> None:

@@ -78,15 +78,9 @@ class HealthRoom:
         return health["state"], next(iter(health["reasons"]), "")
 
     def _reasons(self, cameras: list[dict[str, Any]]) -> list[dict[str, str]]:
-        told = self._overview.conditions.told()
-        told += [
-            {"state": camera["state"], "reason": camera["reason"]}
-            for camera in cameras
-            if camera["state"] != CameraState.LIVE.value
-        ]
-        if self._record and (failing := self._record.report().failing):
-            told.append({"state": "warning", "reason": f"no detections are recorded: {failing}"})
-        return told
+        not_live = (each for each in cameras if each["state"] != CameraState.LIVE.value)
+        told = [{"state": each["state"], "reason": each["reason"]} for each in not_live]
+        return self._overview.conditions.told() + told
 
 
 def _told(host: HostHealth, disk_free_mb: float | None) -> dict[str, Any]:
