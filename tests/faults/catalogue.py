@@ -46,4 +46,4 @@ FAULTS = {
     ),
 }
 """What goes wrong, and its test, by the list's number; 1 to 18 are of cameras, the rest of engines.
-Numbers 13 and 16 are in part expected to fail, with the reason."""
+Parts of 13, 16 and 30 are expected to fail, with the reason: the product does not do them."""

@@ -380,13 +380,20 @@ def test_29_the_gpu_hangs() -> None:
     [
         ({"sys/class/thermal/cooling_device2/cur_state": "3"}, "temperature", "slowed down"),
         ({"sys/class/thermal/thermal_zone0/temp": "97000"}, "temperature", "97.0 °C"),
+        pytest.param(
+            {"sys/class/thermal/cooling_device2/cur_state": "3"},
+            "live view",
+            "fewer pictures",
+            marks=pytest.mark.xfail(
+                strict=True, reason="nothing is given up for heat: the live view, then the watch"
+            ),
+        ),
     ],
-    ids=["throttled", "hot"],
+    ids=["throttled", "hot", "the live view gives way first"],
 )
 def test_30_heat(tmp_path: Path, changes: dict[str, str], about: str, says: str) -> None:
     machine = Machine(tmp_path, None, an_orin(tmp_path, **changes))
-    worries = dict(machine.worries())
-    assert says in worries[about]
+    assert says in dict(machine.worries()).get(about, "")
 
 
 def test_31_another_power_mode_than_the_bundle_was_measured_in(tmp_path: Path) -> None:
