@@ -1,8 +1,8 @@
 """Whether a picture that others refer to is missing from an H.264 stream.
 
 FFmpeg decodes the next picture against an older one then, smears it, and reports nothing: no error
-and no corrupt frame (measured: 26 of 26 lost pictures; of H.265 it does report each). Reference
-pictures are numbered in their slice headers, so a gap shows (H.264, 7.3.3 and 7.4.3, ``frame_num``).
+and no corrupt frame (measured: 26 of 26 lost pictures; of H.265 it reports each). Slice headers
+number the pictures that are referred to, so a gap shows (H.264, 7.3.3 and 7.4.3, ``frame_num``).
 """
 
 from __future__ import annotations
