@@ -39,6 +39,7 @@ sinks:
   web: {{port: 0}}
   jsonl: {{path: results.jsonl, rotate_mb: 5, keep: 1000}}
   collect: {{every_s: 2, images: 40, least_free_mb: 20}}
+  record: {{images: 300, megabytes: 40, least_free_mb: 20}}
 """
 CAMERA = (
     "  - {{name: {name}, uri: '{uri}', stall_s: 2, frozen_s: 1,"
