@@ -22,6 +22,11 @@ SINK = (
 """The end of a pipeline: frames in system memory, the newest only."""
 
 _PLUGINS = "lib/*/gstreamer-1.0"
+_BINDINGS = (
+    "lib/python3/dist-packages/gi",
+    "lib/*/girepository-1.0/Gst-1.0.typelib",
+    "lib/*/girepository-1.0/GstVideo-1.0.typelib",
+)
 _INSTALL_GI = "sudo apt install python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0"
 
 
@@ -39,8 +44,9 @@ def python_with_gi() -> str:
 
 
 def has_plugins(*files: str, root: Path = Path("/usr")) -> bool:
-    """Whether GStreamer's plugins of these names are installed, without starting GStreamer."""
-    return all(any(root.glob(f"{_PLUGINS}/{file}")) for file in files)
+    """Whether the system's Python can use these plugins of GStreamer; nothing is started."""
+    wanted = (*_BINDINGS, *(f"{_PLUGINS}/{file}" for file in files))
+    return all(any(root.glob(pattern)) for pattern in wanted)
 
 
 def missing_library(

@@ -39,7 +39,15 @@ JETSON = {
 }
 """By codec: its decoder makes NV12, and ``nvvidconv`` brings it to system memory."""
 
-_JETSON_PLUGINS = ("libgstnvvideo4linux2.so", "libgstnvvidconv.so")
+PLUGINS = (
+    "libgstrtsp.so",
+    "libgstrtp.so",
+    "libgstrtpmanager.so",
+    "libgstvideoparsersbad.so",
+    "libgstapp.so",
+)
+"""The files that hold the elements of the pipeline, but for the Jetson's own."""
+JETSON_PLUGINS = ("libgstnvvideo4linux2.so", "libgstnvvidconv.so")
 _REMEDY = (
     "Hardware decodes on a Jetson; there: sudo apt install nvidia-l4t-gstreamer "
     "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad. Anywhere else: decode=software"
@@ -113,7 +121,7 @@ def _address(uri: CameraUri) -> tuple[str, int]:
 
 
 def _is_jetson() -> bool:
-    return has_plugins(*_JETSON_PLUGINS)
+    return has_plugins(*PLUGINS, *JETSON_PLUGINS)
 
 
 def _software(uri: CameraUri, host: str) -> Capture:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from edge.camera.gstreamer import CHILD, has_plugins
 from edge.camera.uri import CameraUri
 from edge.core.clock import MonotonicClock
 from edge.core.errors import ConfigError
-
-PLUGINS = ("libgstnvvideo4linux2.so", "libgstnvvidconv.so")
+from tests.camera.test_csi import needs_gstreamer
 
 
 def capture_of(uri: str) -> Capture:
@@ -27,31 +26,47 @@ def capture_of(uri: str) -> Capture:
         return camera._capture
 
 
-@contextmanager
-def a_jetson(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[None]:
-    monkeypatch.setattr(rtsp, "has_plugins", lambda *files: has_plugins(*files, root=root))
-    yield
+def installed(root: Path, *left_out: str) -> Path:
+    """The files of GStreamer on a Jetson, but for these."""
+    library = Path("lib/aarch64-linux-gnu")
+    plugins = [library / "gstreamer-1.0" / name for name in (*rtsp.PLUGINS, *rtsp.JETSON_PLUGINS)]
+    typelibs = [
+        library / "girepository-1.0" / f"{name}-1.0.typelib" for name in ("Gst", "GstVideo")
+    ]
+    for path in (*plugins, *typelibs, Path("lib/python3/dist-packages/gi")):
+        if path.name not in left_out:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).touch()
+    return root
 
 
 @pytest.mark.parametrize(
-    ("installed", "module"),
+    ("left_out", "module"),
     [
-        pytest.param((), "edge.camera.av_child", id="no plugin"),
-        pytest.param(PLUGINS[:1], "edge.camera.av_child", id="the decoder alone"),
-        pytest.param(PLUGINS, CHILD, id="a Jetson"),
+        pytest.param([], CHILD, id="all there"),
+        pytest.param(rtsp.JETSON_PLUGINS, "edge.camera.av_child", id="no Jetson"),
+        *[
+            pytest.param([name], "edge.camera.av_child", id=f"without {name}")
+            for name in ("libgstnvvidconv.so", "libgstrtp.so", "GstVideo-1.0.typelib", "gi")
+        ],
     ],
 )
-def test_hardware_decodes_where_its_plugins_are(
-    installed: tuple[str, ...], module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_hardware_decodes_where_all_is_there_for_it(
+    left_out: Sequence[str], module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "lib" / "aarch64-linux-gnu" / "gstreamer-1.0"
-    folder.mkdir(parents=True)
-    for name in installed:
-        (folder / name).touch()
-    with a_jetson(monkeypatch, tmp_path):
-        assert capture_of("rtsp://127.0.0.1:1/x").module == module
-        assert capture_of("rtsp://127.0.0.1:1/x?decode=software").module == "edge.camera.av_child"
-        assert capture_of("rtsp://127.0.0.1:1/x?decode=hardware").module == CHILD
+    root = installed(tmp_path, *left_out)
+    monkeypatch.setattr(rtsp, "has_plugins", lambda *files: has_plugins(*files, root=root))
+    assert capture_of("rtsp://127.0.0.1:1/x").module == module
+    assert capture_of("rtsp://127.0.0.1:1/x?decode=software").module == "edge.camera.av_child"
+    assert capture_of("rtsp://127.0.0.1:1/x?decode=hardware").module == CHILD
+
+
+@needs_gstreamer
+def test_the_files_that_are_looked_for_are_those_that_a_system_has() -> None:
+    if not Path("/usr/lib/python3/dist-packages").exists():
+        pytest.skip("Debian's and Ubuntu's names; so are the Jetson's")
+    assert has_plugins(*rtsp.PLUGINS)
+    assert not has_plugins(*rtsp.PLUGINS, "libgstnothing.so")
 
 
 @pytest.mark.parametrize(
