@@ -81,9 +81,7 @@ def passwd(name: str, password_stdin: bool, state: Path | None) -> None:
     printing.line(f"{name} has a new password")
 
 
-@users.command(
-    cls=Verb, short_help="Let somebody in no more.", epilog="edge users remove anna"
-)
+@users.command(cls=Verb, short_help="Let somebody in no more.", epilog="edge users remove anna")
 @click.argument("name")
 @_state_flag
 def remove(name: str, state: Path | None) -> None:
