@@ -13,22 +13,34 @@ from edge.core.types import Detections, Size, Verdict
 _NO_RULE = ClassRule(ng=False)
 
 
-def inside(points: NDArray[np.float32], polygon: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which points lie in a polygon, by the even-odd rule.
+class Regions:
+    """Polygons, ready to tell which points lie in any of them, by the even-odd rule.
 
-    Args:
-        points: float32 (N, 2), x y.
-        polygon: float32 (P, 2), its corners in order, in the same space.
-
-    Returns:
-        bool (N,). A point on a side lies in one of the two polygons that share the side.
+    A point on a side that two polygons share lies in exactly one of them.
     """
-    (x, y), (x1, y1) = points.T[:, :, None], polygon.T[:, None, :]
-    x2, y2 = np.roll(x1, -1, axis=1), np.roll(y1, -1, axis=1)
-    spans = (y1 > y) != (y2 > y)
-    rise = np.where(y2 == y1, np.float32(1), y2 - y1)
-    crossing = x1 + (y - y1) / rise * (x2 - x1)
-    return np.asarray((spans & (x < crossing)).sum(axis=1) % 2 == 1)
+
+    def __init__(self, polygons: Sequence[NDArray[np.float32]]) -> None:
+        """Prepare polygons, at least one, each float32 (P, 2): its corners x y in order."""
+        sides = [np.stack([each, np.roll(each, -1, axis=0)], axis=1) for each in polygons]
+        # From top to bottom, so that both polygons at a side find the same crossing to the bit.
+        ordered = [
+            np.where(side[:, :1, 1:] <= side[:, 1:, 1:], side, side[:, ::-1]) for side in sides
+        ]
+        (self._x, self._top), (x2, self._bottom) = np.concatenate(ordered).transpose(1, 2, 0)
+        rise = np.where(self._top == self._bottom, np.float32(1), self._bottom - self._top)
+        self._slope = (x2 - self._x) / rise
+        self._starts = np.cumsum([0, *(len(each) for each in polygons[:-1])])
+
+    def hold(self, points: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which points lie in any, bool (N,).
+
+        Args:
+            points: float32 (N, 2), x y, in the space of the polygons.
+        """
+        x, y = points.T[:, :, None]
+        crossed = (self._top <= y) & (y < self._bottom)
+        crossed &= x < self._x + (y - self._top) * self._slope
+        return np.asarray(np.logical_xor.reduceat(crossed, self._starts, axis=1).any(axis=1))
 
 
 class Judge:
@@ -50,7 +62,8 @@ class Judge:
         self._score = _limits(by_class, lambda rule: rule.min_score)
         self._width = _limits(by_class, lambda rule: rule.min_width_px)
         self._height = _limits(by_class, lambda rule: rule.min_height_px)
-        self._regions = [np.array(region.polygon, np.float32) for region in rules.regions]
+        polygons = [np.array(region.polygon, np.float32) for region in rules.regions]
+        self._regions = Regions(polygons) if polygons else None
 
     def __call__(self, detections: Detections, size: Size, age_s: float) -> Verdict:
         """The verdict on one inspected frame.
@@ -76,7 +89,7 @@ class Judge:
             corners = boxes.reshape(-1, 2, 2)
             centres = corners.mean(axis=1, dtype=np.float32)
             centres /= np.array((size.width, size.height), np.float32)
-            counts &= np.any([inside(centres, region) for region in self._regions], axis=0)
+            counts &= self._regions.hold(centres)
         return np.asarray(counts)
 
 

@@ -27,6 +27,7 @@ from edge.host.state import StateStore
 from edge.live import ModelSwitch
 from edge.sinks.collect import Collect
 from edge.sinks.overview import Overview
+from edge.sinks.record import Record
 from edge.sinks.web.rooms import routes
 from edge.sinks.web.server import LiveView
 from tests.engine.bundles import fields, files
@@ -81,12 +82,26 @@ class House:
         camera: str = "line-1",
         after_s: float = 100.0,
     ) -> None:
-        """One inspected frame, long after the one before."""
+        """One inspected frame, long after the one before; recorded when this returns."""
         self.clock.time += after_s
+        before = self._taken_care_of()
         index = next(self.indexes)
         picture = frame(index, at=self.clock.time - age_s, camera=camera)
         for sink in self.sinks:
             sink.emit(picture, detections)
+        if self._record is not None:
+            until(lambda: self._taken_care_of() > before, "recorded")
+
+    @property
+    def _record(self) -> Record | None:
+        return self.opened.rooms.record if self.opened.rooms else None
+
+    def _taken_care_of(self) -> int:
+        """Frames that were recorded, or refused by the disk."""
+        if self._record is None:
+            return 0
+        report = self._record.report()
+        return report.kept + report.failures
 
     def recorded(self, count: int) -> list[dict[str, Any]]:
         """The recorded frames, once there are so many."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.core.line import LineRules
 from edge.core.types import Detections, Size, Verdict
-from edge.vision.verdict import Judge, inside
+from edge.vision.verdict import Judge, Regions
 
 LABELS = ("scratch", "dent")
 SIZE = Size(200, 100)
@@ -107,21 +107,33 @@ def test_a_rectangle_holds_just_the_points_between_its_sides(
     x, y = points.T
     expected = (x > left) & (x < right) & (y > top) & (y < bottom)
     for polygon in (corners, corners[::-1], np.roll(corners, 1, axis=0)):
-        assert np.array_equal(inside(points, polygon), expected)
+        assert np.array_equal(Regions([polygon]).hold(points), expected)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32)), min_size=1))
+unit = st.floats(0, 1, width=32)
+
+
+@given(st.lists(st.tuples(unit, unit), min_size=1), unit, unit)
 def test_two_regions_that_share_a_side_split_their_points_without_gap_or_overlap(
-    points: list[tuple[float, float]],
+    points: list[tuple[float, float]], above: float, below: float
 ) -> None:
-    at = np.array(points, np.float32)
+    at = np.array([*points, (above, 0.5), ((above + below) / 2, 0.5)], np.float32)
     whole = np.array([(-1, -1), (2, -1), (2, 2), (-1, 2)], np.float32)
-    left = np.array([(-1, -1), (0.5, -1), (0.5, 2), (-1, 2)], np.float32)
-    right = np.array([(0.5, -1), (2, -1), (2, 2), (0.5, 2)], np.float32)
-    assert np.array_equal(inside(at, left) ^ inside(at, right), inside(at, whole))
-    assert not (inside(at, left) & inside(at, right)).any()
+    left = np.array([(-1, -1), (above, -1), (below, 2), (-1, 2)], np.float32)
+    right = np.array([(above, -1), (2, -1), (2, 2), (below, 2)], np.float32)
+    in_left, in_right = Regions([left]).hold(at), Regions([right]).hold(at)
+    assert np.array_equal(in_left ^ in_right, Regions([whole]).hold(at))
+    assert not (in_left & in_right).any()
+    assert np.array_equal(in_left | in_right, Regions([left, right]).hold(at))
+
+
+def test_of_several_regions_any_will_do_and_each_has_its_own_corners() -> None:
+    triangle = np.array([(0, 0), (1, 0), (0, 1)], np.float32)
+    shapes = [triangle, triangle + 2, np.array([(5, 5), (6, 5), (6, 6), (5, 6)], np.float32)]
+    points = np.array([(0.2, 0.2), (0.9, 0.9), (2.2, 2.2), (5.5, 5.5), (4, 4)], np.float32)
+    assert Regions(shapes).hold(points).tolist() == [True, False, True, True, False]
 
 
 def test_no_points_lie_in_no_polygon() -> None:
     triangle = np.array([(0, 0), (1, 0), (0, 1)], np.float32)
-    assert inside(np.zeros((0, 2), np.float32), triangle).shape == (0,)
+    assert Regions([triangle]).hold(np.zeros((0, 2), np.float32)).shape == (0,)
