@@ -326,6 +326,21 @@ def test_a_budget_full_of_wanted_images_still_holds(tmp_path: Path) -> None:
     assert a_collection(tmp_path, budget(images=20)).report().images == 8
 
 
+def test_a_restart_removes_no_wanted_image_though_it_looks_like_another(tmp_path: Path) -> None:
+    collection = a_collection(tmp_path)
+    collection.offer(frame(scene(1)), Why.ROUTINE, NOON)
+    (first,) = names_in(tmp_path)
+    second = Name.of(5, NOON, Why.ROUTINE, "line-1")
+    folder = Folder(tmp_path)
+    folder.write(second, folder.read(first))
+    for name in (first, second):
+        folder.keep(name, True)
+    assert a_collection(tmp_path).report().images == 2
+    folder.keep(second, False)
+    assert a_collection(tmp_path).report().images == 1
+    assert names_in(tmp_path) == [first]
+
+
 def test_what_is_discarded_is_gone_and_its_mark_with_it(collect: Collect, tmp_path: Path) -> None:
     for index in range(2):
         collect.keep(frame(scene(index)))
