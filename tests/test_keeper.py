@@ -176,6 +176,20 @@ def test_a_bundle_that_answers_its_canaries_wrongly_never_sees_a_frame(line: Lin
     assert "canary" in line.memory.rejected(second.name)
 
 
+def test_a_bundle_that_fails_while_another_is_being_built_is_put_back_afterwards(
+    line: Line,
+) -> None:
+    first = proven(line)
+    second = line.publish(WRONG)
+    line.inspect(1)
+    with publish.exclusive(line.models):  # a build copies its files
+        line.inspect(30)
+        assert line.switch._detector is first.detector
+        assert line.current == second.name
+    line.inspect(1)
+    assert line.current == first.name
+
+
 def test_a_bundle_that_was_changed_is_rejected_and_the_one_before_goes_on(line: Line) -> None:
     first = proven(line)
     broken = line.publish()

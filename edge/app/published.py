@@ -20,11 +20,14 @@ class Published:
         self._models = models
         self._memory = memory
         self._passed_over: str | None = None
+        self._owed: tuple[str, str] | None = None
 
     def news(self, running: str) -> Path | None:
         """A bundle that is published, does not run, and may be tried; told once if it may not."""
         if self._models is None:
             return None
+        if self._owed is not None:
+            self._put_back(*self._owed)
         name = publish.in_use(self._models)
         if name is None or name in (running, self._passed_over):
             return None
@@ -50,12 +53,19 @@ class Published:
     def refuse(self, name: str, reason: str, running: str) -> None:
         """Never try a bundle again; what runs is what is published, so that a restart agrees."""
         self._memory.reject(name, reason)
+        self._put_back(name, running)
+
+    def _put_back(self, name: str, running: str) -> None:
+        """Publish what runs instead of ``name``; later, while a build is writing."""
+        self._owed = None
         if self._models is None or publish.in_use(self._models) != name:
             return
+        self._passed_over = name
         try:
             publish.publish(self._models, self._bundle(running))
+        except publish.BusyError:
+            self._owed = name, running
         except EdgeError:
-            self._passed_over = name
             _log.exception("%s is rejected, but stays published", name)
 
     def _bundle(self, name: str) -> Path:
