@@ -190,7 +190,6 @@ class LiveView:
             "version": about.version,
             "stale_ms": STALE_S * 1000,
         }
-
         watched = Watched(
             self.hub,
             self._clock,
@@ -198,10 +197,10 @@ class LiveView:
             self._config.max_viewers,
             self._entrance.identify,
         )
-        socket = WatchSocket(watched, hello, lambda: self._service(about))
+        watching = WatchSocket(watched, hello, lambda: self._service(about))
         cameras = CameraPages(watched, lambda: self._health()["cameras"])
         session = SessionPages(self._entrance, lambda: hello | {"engine": about.engine()})
-        view = [WebSocketRoute("/ws", socket.watch), *cameras.routes(), *session.routes()]
+        view = [WebSocketRoute("/ws", watching.watch), *cameras.routes(), *session.routes()]
         parts = Parts(about.version, self._metrics, self._health, view, rooms)
         local = is_loopback(self._config.host)
         hosts = [self._config.host, *self._config.allowed_hosts]

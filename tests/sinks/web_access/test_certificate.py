@@ -141,6 +141,17 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, what: str) -
         LiveView(WebConfig(port=0, cert=cert, key=key), ABOUT)
 
 
+@pytest.mark.parametrize("name", ["a..b", "x" * 64])
+def test_what_is_no_host_name_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}' is no host name"):
+        own_certificate(tmp_path, [name])
+
+
+def test_a_name_of_another_script_is_taken(tmp_path: Path) -> None:
+    made = own_certificate(tmp_path, ["werk-münchen.example"])
+    assert own_certificate(tmp_path, ["werk-münchen.example"]) == made
+
+
 def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(ValueError, match="cert and key belong together"):
         WebConfig(cert=Path("cert.pem"))

@@ -119,7 +119,14 @@ def _general(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
+        pass
+    try:
         return x509.DNSName(name.encode("idna").decode())
+    except UnicodeError as error:
+        raise ConfigError(
+            f"{name!r} is no host name, so no certificate can be made for it. See sinks.web.host, "
+            "sinks.web.allowed_hosts, and the machine's own: hostnamectl"
+        ) from error
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:

@@ -37,10 +37,12 @@ def entrance_for(config: WebConfig, clock: Clock) -> Entrance:
         somebody = Person("", Role.ENGINEER)
     elif config.insecure:
         somebody = Person("", Role.VIEWER)
-        _log.warning(
-            "sinks.web.insecure: on the network of %s everybody can read along, passwords included",
-            config.host,
-        )
+        if config.cert is None:
+            _log.warning(
+                "sinks.web.insecure: on the network of %s everybody can read along, and also the "
+                "passwords of those who log in",
+                config.host,
+            )
     entrance = Entrance(somebody, config.folder, clock)
     if entrance.has_users or somebody is not None:
         return entrance
