@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import threading
 import time
 from collections import deque
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from edge.app.caretaker import Caretaker, Chore
 from edge.app.rooms.health import HealthRoom
 from edge.app.rooms.service import Service
-from edge.core.beside import beside
 from edge.core.types import CameraStatus, Detections, Frame
 from edge.host.ledger import Happening, Ledger
 from edge.host.state import Event
@@ -49,14 +49,18 @@ class Book:
         self._health = health
         self._store = service.start.store
         self._clock = service.clock
+        self._conditions = service.overview.conditions
         self._noted: deque[str] = deque(maxlen=_MOST_WAITING)
         self._last_state = ""
         self._counted_at = self._clock.now()
-        self._stop = threading.Event()
 
-    def keeping(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
         """Write on a thread of its own until the block ends, and then what is left."""
-        return beside(self._run, "book", self._stop)
+        with Caretaker([Chore("book", EVERY_S, self.step)], self._conditions, self._clock).caring():
+            yield
+        self._note_changes()
+        self._count()
 
     def emit(self, frame: Frame, detections: Detections) -> None:
         """Count a frame."""
@@ -101,12 +105,6 @@ class Book:
         self._count()
         since = int(time.time() // HOUR_S - hours + 1) * HOUR_S
         return [asdict(each) | {"hour": utc(each.hour)} for each in self._ledger.hours(since)]
-
-    def _run(self) -> None:
-        while not self._clock.wait(self._stop, EVERY_S):
-            self.step()
-        self._note_changes()
-        self._count()
 
     def _note_changes(self) -> None:
         state, reason = self._health.state()
