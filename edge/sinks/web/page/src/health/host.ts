@@ -23,6 +23,7 @@ function textOf(name: string, value: Host[string]): string | null {
   if (typeof value === "boolean") return value ? yes : no;
   if (typeof value === "string") return value;
   if (typeof value === "number") return figure(name, value);
+  if (!Array.isArray(value) && !Object.keys(value as object).length) return null; // nothing is counted here
   const told = Array.isArray(value) ? value.map(String) : Object.entries(value as object).map((pair) => pair.join(" "));
   return told.join(", ") || no;
 }

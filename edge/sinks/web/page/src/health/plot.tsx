@@ -84,7 +84,7 @@ function options(names: string[], timeWord: string, digits: number, width: numbe
         value: (_: UPlot, value: number | null) => maybe(value, digits),
       })),
     ],
-    axes: [{ ...axis, size: 30, values: (_, ats) => ats.map(clock) }, { ...axis, size: 46 }],
+    axes: [{ ...axis, size: 30, space: 90, values: (_, ats) => ats.map((at) => clock(at, ats)) }, { ...axis, size: 46 }],
     scales: { y: { range: (_, least, most) => fromZero(least, most) } },
     cursor: { y: false, drag: { x: false, y: false } },
     legend: { show: false },
@@ -96,8 +96,12 @@ function fromZero(_least: number | null, most: number | null): [number, number] 
   return [0, Math.max(1e-3, (most ?? 1) * 1.15)];
 }
 
-function clock(at: number): string {
-  return new Date(at * 1000).toLocaleTimeString(words.peek().locale, { hour: "2-digit", minute: "2-digit", hour12: false });
+/** With seconds where the marks of the axis are closer than minutes. */
+function clock(at: number, marks: readonly number[]): string {
+  const close = (marks[1] ?? Infinity) - (marks[0] ?? 0) < 60;
+  const seconds = close ? ({ second: "2-digit" } as const) : {};
+  const shape = { hour: "2-digit", minute: "2-digit", hour12: false, ...seconds } as const;
+  return new Date(at * 1000).toLocaleTimeString(words.peek().locale, shape);
 }
 
 function lastOf(values: readonly (number | null)[]): number | null {
