@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import islice
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,18 +16,28 @@ EVERY_KIND = len(BUNDLE_KINDS) + len(DISK_KINDS)
 """Rounds after which every fault came once."""
 
 
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return soak(tmp_path_factory.mktemp("line"), seed=1, least_rounds=EVERY_KIND)
+
+
 @pytest.mark.timeout(600)
-def test_a_line_with_every_fault_ends_healthy_with_counts_that_add_up(tmp_path: Path) -> None:
-    if why_no_disk():
-        print(f"the full disk is left out: {why_no_disk()}")
-    figures = soak(tmp_path, seed=1, least_rounds=EVERY_KIND)
+def test_a_line_with_every_fault_ends_healthy_with_counts_that_add_up(
+    figures: dict[str, Any],
+) -> None:
     assert figures["wrong"] == []
     assert figures["ended"] == "running"
     assert figures["frames"] > 100
     assert set(figures["camera_states"]) >= {"live", "lost", "stalled", "frozen", "black"}
 
 
-@pytest.mark.parametrize("disk", [True, False])
+@pytest.mark.skipif(bool(why_no_disk()), reason=why_no_disk() or "can be made here")
+@pytest.mark.timeout(600)
+def test_its_disk_was_full_too(figures: dict[str, Any]) -> None:
+    assert figures["faults"]["disk full"]
+
+
+@pytest.mark.parametrize("disk", [True, False], ids=["with a disk", "without"])
 def test_a_seed_fixes_what_comes_and_every_fault_comes(disk: bool) -> None:
     def played(seed: int) -> list[list[object]]:
         return [list(kinds) for kinds in islice(rounds(random.Random(seed), disk=disk), EVERY_KIND)]
