@@ -22,6 +22,10 @@ from edge.quantize.qdq import quantise
 from edge.quantize.ranges import ranges_from
 from edge.quantize.sensitivity import Sensitivity, sensitivity
 
+MIXED = 0.1
+"""Share of the difference between two images by which an answer in a batch may differ from that
+alone: rounding is far below it, another image's share far above."""
+
 Tensors = Callable[[], Iterable[NDArray[np.float32]]]
 
 
@@ -90,9 +94,11 @@ class Graphs:
         open_batch(graph, output)
         images = [tensor.copy() for tensor in itertools.islice(self._held_out(), 2)]
         with closing(open_engine(output)) as engine:
-            together = engine.infer(np.concatenate(images))
-            alone = [engine.infer(image) for image in images]
-        if not np.allclose(together, np.concatenate(alone), rtol=1e-3, atol=1e-2):
+            together = engine.infer(np.concatenate(images)).copy()
+            alone = np.concatenate([engine.infer(image).copy() for image in images])
+        # INT8 sums in another order may fall into the next step of a scale; a mixture of images
+        # is as far from each of them as they are from each other.
+        if np.abs(together - alone).mean() > MIXED * np.abs(alone[0] - alone[-1]).mean():
             raise DataError(
                 f"{graph}: answers an image in a batch otherwise than alone, so its images are "
                 "not independent. Build with --batch 1"

@@ -123,7 +123,7 @@ class Pipeline(Detector, Protocol):
         ...
 
     def collect(self) -> Detections:
-        """Wait for the detections of the oldest frame in flight."""
+        """Wait for the detections of the oldest frame in flight; there is room for one more."""
         ...
 
 

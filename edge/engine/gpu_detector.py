@@ -117,8 +117,8 @@ class GpuDetector:
 
     @property
     def free(self) -> int:
-        """How many frames ``submit`` takes before the next ``collect``."""
-        return len(self._idle) * self.batch - len(self._gathered)
+        """How many frames ``submit`` takes now; every ``collect`` makes room for one more."""
+        return len(self._slots) * self.batch - self.in_flight
 
     @property
     def in_flight(self) -> int:
@@ -151,8 +151,7 @@ class GpuDetector:
             raise ValueError("every slot has its frames: collect() one first")
         kind_of(frame)  # or it is refused now, and not the whole batch with it
         self._gathered.append(frame)
-        if len(self._gathered) == self.batch:
-            self._start()
+        self._start_if_full()
 
     def collect(self) -> Detections:
         """Wait for the oldest frame's detections.
@@ -254,8 +253,13 @@ class GpuDetector:
             blocking=self._context.integrated if options.blocking is None else options.blocking,
         )
 
+    def _start_if_full(self) -> None:
+        if self._idle and len(self._gathered) >= self.batch:
+            self._start()
+
     def _start(self) -> None:
-        slot, frames, self._gathered = self._idle[0], self._gathered, []
+        slot, frames = self._idle[0], self._gathered[: self.batch]
+        del self._gathered[: self.batch]
         with self._working():
             for frame in frames:
                 self._blocks.meet(frame, self._settle)
@@ -269,6 +273,7 @@ class GpuDetector:
         self._idle.append(slot)
         with self._working():
             self._results.extend(slot.finish())
+        self._start_if_full()
 
     def _settle(self) -> None:
         for slot in self._running:

@@ -11,6 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto
 
@@ -319,6 +321,32 @@ def test_a_batch_of_any_mixture_is_answered_as_the_cpu_answers_each_frame(
             assert (detector.in_flight, detector.free) == (images, 8 - images)
             for frame in frames:
                 assert_equal(detector.collect(), reference(frame))
+
+
+@pytest.mark.usefixtures("gpu", "four")
+@given(st.lists(st.booleans(), max_size=60), st.integers(1, 3))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_in_whatever_rhythm_frames_come_each_is_answered_once_and_in_order(
+    submits: list[bool], slots: int
+) -> None:
+    submitted, collected = 0, 0
+    with closing(opened(open_model(), slots=slots)) as detector:
+        for submit in submits:
+            if submit and detector.free:
+                detector.submit(painted(submitted))
+                submitted += 1
+            elif detector.in_flight:
+                room = detector.free
+                assert level_of(detector.collect()) == collected
+                assert detector.free == room + 1
+                collected += 1
+            assert detector.in_flight == submitted - collected
+        while detector.in_flight:
+            assert level_of(detector.collect()) == collected
+            collected += 1
+    assert collected == submitted
 
 
 @pytest.mark.usefixtures("four")
