@@ -36,8 +36,8 @@ class CameraConfig(Strict):
     size: Annotated[str, Field(pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$")] | None = None
     """Size the camera has to deliver, ``1280x720``; other sizes are a fault. None: any."""
     overlay: Annotated[str, Field(pattern=r"^\d{1,5},\d{1,5},\d{1,5},\d{1,5}$")] | None = None
-    """Where the camera itself writes the time into its picture: ``left,top,width,height`` in pixels.
-    It is left out when pictures are compared, or a frozen one would pass for live."""
+    """Where the camera itself writes the time into its picture, ``left,top,width,height``, pixels;
+    it is left out when pictures are compared, or a frozen one would pass for live."""
     least_fps: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
     """Fewer frames a second than this from the camera are told as a warning. None: any will do."""
     reopen_min_s: PositiveSeconds = 0.5
@@ -92,7 +92,7 @@ class WebConfig(Strict):
     """Its private key, PEM, without a password."""
     folder: FilePath | None = None
     """Where users, sessions and that certificate are; none: the state folder."""
-    allowed_hosts: list[str] = Field(default_factory=list)
+    allowed_hosts: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     """Host names a browser may use for it besides loopback; others are refused."""
     quality: Annotated[int, Field(ge=10, le=95)] = 80
     """JPEG quality."""
