@@ -28,7 +28,7 @@ from tests.engine.models import colour_model, constant_model, saved
 LOST = "rtsp://127.0.0.1:9/nothing"  # the discard port: nobody listens
 RENDERED = "pattern://?size=64x64&fps=50"
 FOLLOWING = """
-cameras: [{name: c0, uri: 'pattern://?size=64x64&fps=20'}]
+cameras: [{name: c0, uri: 'pattern://?size=64x64&realtime=false'}]
 model: models/current
 watch: {every_s: 0.1, trial_boxes: 100, trial_frames: 5, least_boxes: 40}
 sinks: {web: null, jsonl: {path: results.jsonl}}
