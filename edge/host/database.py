@@ -104,8 +104,12 @@ class Database:
     def _reconnect(self) -> None:
         self._disconnect()
         self._disk = self._open()
-        self._disk.backup(self._memory)
-        _transaction(self._memory, self._unsaved)
+        if self._is_empty(self._disk):  # begun anew: it gets all that is known, not the reverse
+            self._memory.backup(self._disk)
+            self._unsaved.clear()
+        else:
+            self._disk.backup(self._memory)
+            _transaction(self._memory, self._unsaved)
 
     def _commit(self) -> None:
         assert self._disk is not None
@@ -165,6 +169,12 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _is_empty(self, connection: sqlite3.Connection) -> bool:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        names = [name for (name,) in tables.fetchall() if not name.startswith("sqlite_")]
+        rows = (connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in names)
+        return not any(rows)
 
     def _version_of(self, connection: sqlite3.Connection) -> int:
         """Of the tables, 0 where there are none yet; raises for damage and unknown versions."""

@@ -187,6 +187,29 @@ def test_damage_while_running_loses_nothing(store: StateStore, path: Path, now: 
         assert again.history()[0].text == "damage"
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_text, damage_half, remove])
+def test_damage_that_is_seen_while_reading_loses_nothing_either(
+    store: StateStore, path: Path, now: Time, damage: object
+) -> None:
+    for i in range(20):
+        store.record("n", f"event {i} " + "x" * 1000)
+    store.reject("b-1", "worse")
+    damage(path)  # type: ignore[operator]
+    assert store.rejection("b-1")
+    store.record("n", "after")
+    assert store.rejection("b-1")
+    assert len(store.history(100)) == 21
+    store.close()
+    if damage is not remove:  # a file that is only unlinked is never missed by who holds it open
+        with closing(opened(path, now)) as again:
+            assert again.rejection("b-1")
+            assert len(again.history(100)) == 21
+
+
 @needs_disk
 def test_a_full_disk_is_survived_and_made_up_for(
     disk: Disk, now: Time, caplog: pytest.LogCaptureFixture
