@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import OpenPage
-from tests.page.looking import PHONE, WIDE, barriers, cut_off
+from tests.page.looking import PHONE, WIDE, barriers, cut_off, sent_by
 from tests.page.service import Service, running
 from tests.sinks.parts import until
 
@@ -77,6 +77,19 @@ def test_health_is_told_in_plain_words_with_plots(page: Page, service: Service) 
     expect(plot).to_have_attribute("aria-label", re.compile(r"fps: \d"))
     expect(plot.locator("canvas")).to_be_visible()
     expect(main.get_by_role("region", name="What changed and when")).to_contain_text("running")
+
+
+def test_pictures_that_nobody_asks_for_are_not_missed(page: Page, service: Service) -> None:
+    said = sent_by(page)
+    room(page, service, "live")
+    expect(page.locator(".badge")).to_have_text("Live")
+    page.get_by_role("link", name="Health").click()
+    until(lambda: said[-1].get("cameras") == [], "no pictures are asked for")
+    page.wait_for_timeout(service.get("/api/session")["stale_ms"] + 1000)
+    expect(page.locator("#conditions p")).to_have_count(0)
+    assert page.title() == "Health · Edge"
+    page.get_by_role("link", name="Live", exact=True).click()
+    expect(page.locator(".badge")).to_have_text("Live")
 
 
 def test_a_report_is_read_in_a_frame_that_can_do_nothing(page: Page, service: Service) -> None:
@@ -155,6 +168,7 @@ def test_the_bundle_before_comes_back(page: Page, service: Service) -> None:
 
 def corners(page: Page, region: str) -> list[float]:
     fields = page.get_by_role("group", name=f"Points, % of the picture: {region}")
+    expect(fields.get_by_role("spinbutton")).to_have_count(6)  # of a triangle
     return [float(each.input_value()) for each in fields.get_by_role("spinbutton").all()]
 
 

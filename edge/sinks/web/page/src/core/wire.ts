@@ -114,9 +114,15 @@ export interface Spread {
   p99: number | null;
 }
 
+export interface CameraHealth extends CameraNote {
+  fps: number;
+  age_s: number | null;
+}
+
 export interface Health {
   state: ServiceState;
   reasons: Condition[];
+  cameras: CameraHealth[];
   engine: string;
   bundle: string | null;
   uptime_s: number;

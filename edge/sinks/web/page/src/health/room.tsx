@@ -8,7 +8,6 @@ import { hashOf } from "../core/route";
 import { offers } from "../core/session";
 import type { Health, Models, Series, SeriesName } from "../core/wire";
 import { isTrouble } from "../live/camera";
-import { cameras } from "../live/feed";
 import { about } from "../live/line-state";
 import { Outdated } from "../ui/outdated";
 import { words } from "../words";
@@ -33,7 +32,7 @@ export function HealthRoom(): JSX.Element {
       <Outdated {...polled} />
       {polled.data && <State health={polled.data} old={polled.failed !== null} />}
       <div class="cards">
-        <CameraCard />
+        {polled.data && <CameraCard health={polled.data} />}
         {polled.data && <RunningCard health={polled.data} />}
         {polled.data?.host && (
           <Card title={health.host}>
@@ -75,25 +74,20 @@ export function Card({ title, children }: { title: string; children: ComponentCh
   );
 }
 
-function CameraCard(): JSX.Element {
-  const { health, camera, live, none } = words.value;
+function CameraCard({ health }: { health: Health }): JSX.Element {
+  const { health: said, camera: states, live, none } = words.value;
   return (
-    <Card title={health.cameras}>
+    <Card title={said.cameras}>
       <table>
         <tbody>
-          {cameras.value.map((one) => {
-            const { state } = one.now.value;
-            const age = one.age();
-            const fps = one.newest.value?.frame.stats?.fps;
-            return (
-              <tr key={one.name}>
-                <th scope="row"><a href={hashOf("live", one.name)}>{one.name}</a></th>
-                <td><b class="mark" data-kind={state === "live" ? "good" : isTrouble(state) ? "bad" : "warn"}>{camera[state]}</b></td>
-                <td class="number">{state === "live" && fps !== undefined ? `${number(fps, 1)} ${live.fps}` : none}</td>
-                <td class="number">{age === null ? none : spanText(age)}</td>
-              </tr>
-            );
-          })}
+          {health.cameras.map(({ camera, state, fps, age_s: age }) => (
+            <tr key={camera}>
+              <th scope="row"><a href={hashOf("live", camera)}>{camera}</a></th>
+              <td><b class="mark" data-kind={state === "live" ? "good" : isTrouble(state) ? "bad" : "warn"}>{states[state]}</b></td>
+              <td class="number">{state === "live" ? `${number(fps, 1)} ${live.fps}` : none}</td>
+              <td class="number">{age === null ? none : spanText(age * 1000)}</td>
+            </tr>
+          ))}
         </tbody>
       </table>
     </Card>

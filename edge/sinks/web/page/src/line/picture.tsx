@@ -1,8 +1,8 @@
 // Regions on the live picture: drawn, moved and bent by mouse, touch or keyboard.
 
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Point, Region } from "../core/wire";
 import { cameraCalled, want } from "../live/feed";
 import { Screen } from "../live/screen";
@@ -26,17 +26,18 @@ export function RegionPicture({ camera, draft, editable }: Props): JSX.Element {
   const { line } = words.value;
   const known = cameraCalled(camera);
   const whole = useSignal(WHOLE);
-  const [drawing, setDrawing] = useState<Point[] | null>(null);
+  const drawing = useSignal<Point[] | null>(null);
   const live = known?.live.value === true;
   useEffect(() => {
     want([camera], WIDTH_PX);
     return () => want([], null);
   }, [camera]);
   const finish = (): void => {
-    if (drawing && drawing.length > 2) {
-      draft.addRegion({ name: freeName(draft.rules.value.regions, line.region), polygon: drawing });
+    const polygon = drawing.peek();
+    if (polygon && polygon.length > 2) {
+      draft.addRegion({ name: freeName(draft.rules.peek().regions, line.region), polygon });
     }
-    setDrawing(null);
+    drawing.value = null;
   };
   const size = known?.newest.value?.frame ?? { width: 16, height: 9 };
   const high = (UNITS * size.height) / size.width;
@@ -46,16 +47,16 @@ export function RegionPicture({ camera, draft, editable }: Props): JSX.Element {
       <svg class="region-space" viewBox={`0 0 ${UNITS} ${high}`} aria-hidden="true" />
       {known && <div class="region-screen" data-live={live}><Screen camera={known} view={whole} wheels={false} /></div>}
       {!live && <p class="region-dark">{line.noPicture}</p>}
-      <Drawing camera={camera} draft={draft} editable={editable} high={high} drawing={drawing} setDrawing={setDrawing} finish={finish} />
+      <Drawing camera={camera} draft={draft} editable={editable} high={high} drawing={drawing} finish={finish} />
       <div class="region-tools">
-        {drawing ? (
+        {drawing.value ? (
           <>
             <p role="status">{line.drawing}</p>
-            <button type="button" disabled={drawing.length < 3} onClick={finish}>{line.finish}</button>
-            <button type="button" onClick={() => setDrawing(null)}>{line.giveUp}</button>
+            <button type="button" disabled={drawing.value.length < 3} onClick={finish}>{line.finish}</button>
+            <button type="button" onClick={() => (drawing.value = null)}>{line.giveUp}</button>
           </>
         ) : (
-          <button type="button" onClick={() => setDrawing([])}>{line.addRegion}</button>
+          <button type="button" onClick={() => (drawing.value = [])}>{line.addRegion}</button>
         )}
       </div>
     </div>
@@ -64,36 +65,37 @@ export function RegionPicture({ camera, draft, editable }: Props): JSX.Element {
 
 interface DrawingProps extends Props {
   high: number;
-  drawing: Point[] | null;
-  setDrawing: (polygon: Point[] | null) => void;
+  /** The corners of a region that is being drawn; null: none is. */
+  drawing: Signal<Point[] | null>;
   finish: () => void;
 }
 
-function Drawing({ camera, draft, editable, high, drawing, setDrawing, finish }: DrawingProps): JSX.Element {
+function Drawing({ camera, draft, editable, high, drawing, finish }: DrawingProps): JSX.Element {
   const svg = useRef<SVGSVGElement>(null);
   const at = (event: MouseEvent): Point => {
     const { left, top, width, height } = svg.current?.getBoundingClientRect() ?? new DOMRect();
     return [insideOf((event.clientX - left) / width), insideOf((event.clientY - top) / height)];
   };
   const addCorner = (event: MouseEvent): void => {
-    if (!drawing) return;
+    const corners = drawing.peek();
+    if (!corners) return;
     const corner = at(event);
-    const first = drawing[0];
-    if (first && drawing.length > 2 && near(first, corner)) finish();
-    else setDrawing([...drawing, corner]);
+    const first = corners[0];
+    if (first && corners.length > 2 && near(first, corner)) finish();
+    else drawing.value = [...corners, corner];
   };
   useEffect(() => {
-    if (!drawing) return undefined;
     const key = (event: KeyboardEvent): void => {
-      if (event.key === "Enter" && drawing.length > 2) {
+      const corners = drawing.peek();
+      if (event.key === "Enter" && corners && corners.length > 2) {
         event.preventDefault();
         finish();
       }
-      if (event.key === "Escape") setDrawing(null);
+      if (event.key === "Escape") drawing.value = null;
     };
     document.addEventListener("keydown", key);
     return () => document.removeEventListener("keydown", key);
-  });
+  }, [drawing, finish]);
   const points = (polygon: readonly Point[]): string => polygon.map(([x, y]) => `${x * UNITS},${y * high}`).join(" ");
   return (
     <svg
@@ -102,14 +104,14 @@ function Drawing({ camera, draft, editable, high, drawing, setDrawing, finish }:
       viewBox={`0 0 ${UNITS} ${high}`}
       role="group"
       aria-label={words.value.line.picture(camera)}
-      data-drawing={drawing !== null}
+      data-drawing={drawing.value !== null}
       onClick={addCorner}
     >
       {draft.rules.value.regions.map((region, i) => (
-        <RegionShape key={i} region={region} index={i} draft={draft} editable={editable && !drawing} high={high} at={at} points={points} />
+        <RegionShape key={i} region={region} index={i} draft={draft} editable={editable && !drawing.value} high={high} at={at} points={points} />
       ))}
-      {drawing && <polyline class="region-line" points={points(drawing)} />}
-      {drawing?.map(([x, y], i) => <circle key={i} class="corner" cx={x * UNITS} cy={y * high} r="9" />)}
+      {drawing.value && <polyline class="region-line" points={points(drawing.value)} />}
+      {drawing.value?.map(([x, y], i) => <circle key={i} class="corner" cx={x * UNITS} cy={y * high} r="9" />)}
     </svg>
   );
 }

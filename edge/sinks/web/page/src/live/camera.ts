@@ -2,8 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import type { CameraState, Verdict } from "../core/wire";
-import { clockTick, linkState, staleMs } from "./line-state";
-import type { Arrived } from "./link";
+import { clockTick, linkState, staleMs, wanted } from "./line-state";
+import { type Arrived, wants } from "./link";
 
 export type Shown = CameraState | "late" | "offline";
 
@@ -63,6 +63,14 @@ export class Camera {
     }
   }
 
+  /** No more pictures are asked for: the last one must not stand there when they are again. */
+  leave(): void {
+    const last = this.newest.peek()?.picture;
+    this.waiting = null;
+    this.newest.value = null;
+    if (last !== this.held.peek()?.picture) last?.close();
+  }
+
   hold(): void {
     const taken = this.newest.peek();
     if (taken) this.held.value = { ...taken, since: performance.now() };
@@ -81,6 +89,10 @@ export class Camera {
   }
 
   private take(taken: Taken): void {
+    if (!wants(wanted.peek(), this.name)) {
+      taken.picture.close();
+      return;
+    }
     const old = this.newest.peek()?.picture;
     this.newest.value = taken;
     if (taken.frame.verdict === "ng") this.lastNg.value = taken.frame.bornAt;
@@ -92,6 +104,7 @@ export class Camera {
     const told = this.told.value;
     if (link.state === "closed") return { state: "offline", reason: link.reason, oldS: 0 };
     if (told.state !== "live") return { ...told, oldS: 0 };
+    if (!wants(wanted.value, this.name)) return { state: "live", reason: "", oldS: 0 };
     const age = this.age();
     if (age === null) return { state: "connecting", reason: "", oldS: 0 };
     if (age > staleMs.value) return { state: "late", reason: "", oldS: Math.floor(age / 1000) };

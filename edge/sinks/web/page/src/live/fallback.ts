@@ -2,7 +2,7 @@
 
 import { ask, get } from "../core/client";
 import type { CameraRow, FrameHeader } from "../core/wire";
-import type { Arrived, Heard, Wanted } from "./link";
+import { type Arrived, type Heard, type Wanted, wants } from "./link";
 
 const STATES_EVERY_MS = 1000;
 const PICTURE_EVERY_MS = 100;
@@ -23,7 +23,6 @@ export class Fallback {
 
   want(wanted: Wanted): void {
     this.wanted = wanted;
-    for (const camera of wanted.cameras) void this.watchPictures(camera);
   }
 
   close(): void {
@@ -40,6 +39,7 @@ export class Fallback {
         const cameras = await get<CameraRow[]>("/api/cameras", this.over.signal);
         for (const { name, state, reason } of cameras) {
           this.heard.status({ camera: name, state, reason });
+          if (wants(this.wanted, name)) void this.watchPictures(name);
         }
       } catch {
         if (!this.isOver()) this.failed();
@@ -51,7 +51,7 @@ export class Fallback {
   private async watchPictures(camera: string): Promise<void> {
     if (this.asking.has(camera)) return;
     this.asking.add(camera);
-    while (!this.isOver() && this.wanted.cameras.includes(camera)) {
+    while (!this.isOver() && wants(this.wanted, camera)) {
       try {
         const frame = await this.picture(camera);
         if (!this.isOver()) this.heard.frame(frame);

@@ -7,8 +7,8 @@ import type { CameraNote, Hello, ServiceNote } from "../core/wire";
 import { words } from "../words";
 import { Camera } from "./camera";
 import { Fallback } from "./fallback";
-import { about, conditions, labels, linkState, staleMs } from "./line-state";
-import { type Arrived, type Heard, Link, type Wanted } from "./link";
+import { about, conditions, labels, linkState, staleMs, wanted } from "./line-state";
+import { type Arrived, type Heard, Link, type Wanted, wants } from "./link";
 
 /** So many links in a row that never said hello, while HTTP works, mean: WebSockets are blocked. */
 const SILENT_LINKS = 3;
@@ -21,11 +21,10 @@ export const cameras = computed(() =>
 );
 export const cameraCalled = (name: string): Camera | undefined => known.value.get(name);
 
-const wanted = signal<Wanted | null>(null);
-
-/** Ask for pictures of these cameras, so many screen pixels wide; empty: of none. */
-export function want(names: string[], width: number | null): void {
+/** Ask for pictures of these cameras, so many screen pixels wide; null: of all, empty: of none. */
+export function want(names: readonly string[] | null, width: number | null): void {
   wanted.value = { cameras: names, width };
+  for (const camera of cameras.peek()) if (!wants(wanted.peek(), camera.name)) camera.leave();
 }
 
 class Feed implements Heard {
@@ -107,7 +106,7 @@ class Feed implements Heard {
       return;
     }
     this.fallback = new Fallback(this, () => this.fallbackFailed());
-    if (wanted.value) this.fallback.want(wanted.value);
+    this.fallback.want(wanted.value);
     linkState.value = { state: "polling", reason: words.peek().link.pollingWhy };
   }
 
@@ -136,7 +135,7 @@ export function watchLine(): () => void {
   const feed = new Feed();
   feed.start();
   const stopWanting = effect(() => {
-    if (wanted.value) feed.want(wanted.value);
+    feed.want(wanted.value);
   });
   return () => {
     stopWanting();

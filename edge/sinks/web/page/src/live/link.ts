@@ -22,10 +22,14 @@ export interface Heard {
   closed(reason: string, waitMs: number, greeted: boolean): void;
 }
 
-/** What this viewer wants to be sent; `cameras` empty: nothing. */
+/** What this viewer wants to be sent; `cameras` null: all, empty: no pictures, only states. */
 export interface Wanted {
-  cameras: string[];
+  cameras: readonly string[] | null;
   width: number | null;
+}
+
+export function wants({ cameras }: Wanted, camera: string): boolean {
+  return cameras === null || cameras.includes(camera);
 }
 
 type Message =

@@ -19,7 +19,7 @@ export function LiveRoom(): JSX.Element {
   const asked = place.value.detail;
   const only = asked ? cameras.value.filter(({ name }) => name === asked) : cameras.value;
   const shown = only.length ? only : cameras.value;
-  useWanted(wall, shown.map(({ name }) => name));
+  useWanted(wall, only.length && asked ? asked : null);
   return (
     <div class="live">
       <h1 class="visually-hidden">{words.value.rooms.live}</h1>
@@ -35,12 +35,11 @@ export function LiveRoom(): JSX.Element {
 }
 
 /** Ask for the pictures that are seen, no wider than they are shown; for none in a hidden tab. */
-function useWanted(wall: { current: HTMLElement | null }, names: string[]): void {
-  const list = names.join("\n");
+function useWanted(wall: { current: HTMLElement | null }, only: string | null): void {
   useEffect(() => {
     const ask = (): void => {
       if (document.hidden) want([], null);
-      else want(list ? list.split("\n") : [], widthOf(wall.current));
+      else want(only === null ? null : [only], widthOf(wall.current));
     };
     const resized = new ResizeObserver(ask);
     if (wall.current) resized.observe(wall.current);
@@ -53,7 +52,7 @@ function useWanted(wall: { current: HTMLElement | null }, names: string[]): void
       document.removeEventListener("fullscreenchange", ask);
       want([], null);
     };
-  }, [wall, list]);
+  }, [wall, only]);
 }
 
 function widthOf(wall: HTMLElement | null): number | null {
