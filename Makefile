@@ -1,5 +1,6 @@
 # make demo    camera to live detections in a browser, on any machine: no GPU, no camera
-# make test    every check; EXTRAS=export,rtx adds those of Ultralytics' export and of TensorRT-RTX's builder, as CI does
+# make test    every check; EXTRAS=export,rtx,page adds those of Ultralytics' export, of TensorRT-RTX's builder and of the
+#              page's sources, as CI does
 # make bench   the README's tables, measured on this machine (minutes)
 # make page    the live view from its TypeScript sources, checked and built (Node.js 20)
 # make install   as a service of this machine, with systemd (asks for sudo); make uninstall takes it away again
@@ -45,7 +46,7 @@ test: $(TESTED)
 	$(BIN)/ruff format --check
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then echo $(BIN)/mypy; $(BIN)/mypy; \
 	else echo "mypy is skipped: the last NumPy for Python 3.10 has other types; 3.11 and newer check them"; fi
-	$(BIN)/python -m pytest
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
 
 bench: $(VENV)/installed
 	$(BIN)/edge bench --seconds 120 --json -
@@ -80,6 +81,7 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 $(TESTED): $(VENV)/bin/python pyproject.toml
 	$(if $(findstring export,$(EXTRAS)),$(PIP) install -q $(TORCH) && $(PIP) install -q --no-deps $(VISION))
 	$(PIP) install -q -e '.[test$(addprefix $(comma),$(EXTRAS))]'
+	$(if $(findstring page,$(EXTRAS)),cd edge/sinks/web/page && PATH="$(abspath $(BIN)):$$PATH" npm ci --no-audit --no-fund --loglevel=error)
 	@touch $@ $(VENV)/installed $(VENV)/installed-test
 
 clean:
