@@ -253,6 +253,9 @@ BUNDLE_KINDS: tuple[Kind, ...] = (
 )
 DISK_KINDS: tuple[Kind, ...] = (disk_full,)
 
+EVERY_KIND = len(BUNDLE_KINDS) + len(DISK_KINDS)
+"""Rounds after which every fault came once."""
+
 
 def rounds(chance: random.Random, *, disk: bool) -> Iterator[Sequence[Kind]]:
     """What comes together, for ever: one fault of a bundle or the disk, some of cameras, viewers.

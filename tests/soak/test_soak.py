@@ -10,15 +10,12 @@ import pytest
 
 from tests.host.disks import why_no_disk
 from tests.soak.__main__ import soak
-from tests.soak.faults import BUNDLE_KINDS, CAMERA_KINDS, DISK_KINDS, rounds
-
-EVERY_KIND = len(BUNDLE_KINDS) + len(DISK_KINDS)
-"""Rounds after which every fault came once."""
+from tests.soak.faults import BUNDLE_KINDS, CAMERA_KINDS, DISK_KINDS, EVERY_KIND, rounds
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return soak(tmp_path_factory.mktemp("line"), seed=1, least_rounds=EVERY_KIND)
+    return soak(tmp_path_factory.mktemp("line"), seed=1, least_rounds=2 * EVERY_KIND)
 
 
 @pytest.mark.timeout(600)
