@@ -50,8 +50,7 @@ test: $(TESTED)
 
 bench: $(VENV)/installed
 	$(BIN)/edge bench --seconds 120 --json -
-	$(BIN)/edge bench --viewers 20 --fps 10 --seconds 480 --json -
-	$(BIN)/edge bench --viewers 20 --fps 30 --seconds 480 --json -
+	$(BIN)/edge bench --viewers 50 --fps 10 --seconds 360 --json -
 
 page:
 	cd edge/sinks/web/page && npm ci --no-audit --no-fund && npm run check && npm run build
