@@ -32,6 +32,10 @@ from edge.host.notify import Notifier
 from edge.host.signals import stop_on_signals
 from edge.sinks.overview import Overview
 
+LONGEST_START_S = 600.0
+"""Verifying, loading and first running two engines may take a small board longer than systemd's own
+patience; one that takes longer than this hangs. Seconds."""
+
 _Part = TypeVar("_Part", bound=Strict)
 
 
@@ -104,6 +108,7 @@ def serve(
     clock, conditions = MonotonicClock(), Conditions()
     with ExitStack() as stack:
         heartbeat = stack.enter_context(closing(Notifier.from_environment()))
+        heartbeat.extend_timeout(LONGEST_START_S)
         forgiven = reload.may_go_back if reload else lambda: False
         opening = starting(config, model_to_use(config.model), conditions, forgiven)
         start = stack.enter_context(opening)
