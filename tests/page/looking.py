@@ -66,6 +66,12 @@ def barriers(page: Page) -> list[dict[str, Any]]:
     ]
 
 
+def heard(page: Page, said: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The messages of one kind so far; Playwright passes events on only while it is asked."""
+    page.wait_for_timeout(20)
+    return [each for each in said if each["type"] == kind]
+
+
 def sent_by(page: Page) -> list[dict[str, Any]]:
     """What the page says over its WebSockets from now on, as it comes."""
     said: list[dict[str, Any]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,16 @@ from playwright.sync_api import Page, expect
 from edge.core.types import CameraState, Detections, Verdict
 from edge.sinks.web.server import LiveView
 from tests.page.conftest import OpenPage
-from tests.page.looking import PHONE, WIDE, barriers, choose, cut_off, sent_by, wait_for_colour
+from tests.page.looking import (
+    PHONE,
+    WIDE,
+    barriers,
+    choose,
+    cut_off,
+    heard,
+    sent_by,
+    wait_for_colour,
+)
 from tests.page.slow_link import SlowLink
 from tests.sinks.parts import found, running_line, status, until
 
@@ -188,6 +198,7 @@ def test_one_camera_is_looked_at_alone_and_only_its_pictures_are_asked_for(
     page: Page, view: LiveView
 ) -> None:
     said = sent_by(page)
+    wishes = partial(heard, page, said, "watch")
     for camera in ("a", "b"):
         view.camera_changed(status(LIVE, camera=camera))
     with running_line(view, found(0), camera="a"), running_line(view, found(1), camera="b"):
@@ -196,16 +207,12 @@ def test_one_camera_is_looked_at_alone_and_only_its_pictures_are_asked_for(
         page.get_by_role("link", name="b", exact=True).click()
         expect(page.locator(".tile")).to_have_count(1)
         expect(page.locator("[data-camera=b] .count")).to_have_text("1")
-        until(lambda: wishes(said)[-1]["cameras"] == ["b"], "only b is asked for")
+        until(lambda: wishes()[-1]["cameras"] == ["b"], "only b is asked for")
         page.get_by_role("link", name="All cameras").click()
         expect(page.locator("[data-camera=a] .count")).to_have_text("1")
-        until(lambda: any(each["type"] == "taken" for each in said), "pictures are acknowledged")
-    assert wishes(said)[-1]["cameras"] is None  # all
-    assert wishes(said)[-1]["width"] in (640, 960, 1280)
-
-
-def wishes(said: list[dict[str, object]]) -> list[dict[str, object]]:
-    return [each for each in said if each["type"] == "watch"]
+        until(lambda: bool(heard(page, said, "taken")), "pictures are acknowledged")
+        until(lambda: wishes()[-1]["cameras"] is None, "all are asked for")
+    assert wishes()[-1]["width"] in (640, 960, 1280)
 
 
 def test_where_websockets_are_blocked_pictures_come_one_by_one_and_are_as_honest(

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import OpenPage
-from tests.page.looking import PHONE, WIDE, barriers, cut_off, sent_by
+from tests.page.looking import PHONE, WIDE, barriers, cut_off, heard, sent_by
 from tests.page.service import Service, running
 from tests.sinks.parts import until
 
@@ -84,7 +84,7 @@ def test_pictures_that_nobody_asks_for_are_not_missed(page: Page, service: Servi
     room(page, service, "live")
     expect(page.locator(".badge")).to_have_text("Live")
     page.get_by_role("link", name="Health").click()
-    until(lambda: said[-1].get("cameras") == [], "no pictures are asked for")
+    until(lambda: heard(page, said, "watch")[-1]["cameras"] == [], "no pictures are asked for")
     page.wait_for_timeout(service.get("/api/session")["stale_ms"] + 1000)
     expect(page.locator("#conditions p")).to_have_count(0)
     assert page.title() == "Health · Edge"
