@@ -16,7 +16,7 @@ from edge.app import kernels
 from edge.app.kernels import find_kernels
 from edge.app.serving import Guarded, Serving
 from edge.core.config import DetectConfig
-from edge.core.errors import MissingLibraryError
+from edge.core.errors import DataError, MissingLibraryError
 from edge.core.pool import FramePool
 from edge.core.types import Detections, Frame
 from edge.engine.bundle import write_bundle
@@ -29,7 +29,7 @@ from tests.engine import fake_pycuda, fake_tensorrt
 from tests.engine.bundles import fields
 from tests.engine.models import colour_model
 from tests.engine.test_gpu_detector import darkness_model, level_of
-from tests.fakes import FakeDetector, ListSink, one_box
+from tests.fakes import FakeDetector, ListSink, a_frame, one_box
 
 ALL = DetectConfig(confidence=0.0, iou=1.0)
 ORIN = "8.7"
@@ -122,6 +122,26 @@ def test_a_frame_that_no_kernel_reads_is_inspected_by_the_fallback_in_its_place(
         assert guarded.faults == 0
         assert guarded.collect().scores.tolist() == one_box(0.9).scores.tolist()
         assert "even width" in guarded.fault
+
+
+def test_an_engine_that_only_answers_nonsense_holds_no_frame_back() -> None:
+    """However many frames are waiting: refused ones take no room of the engine's."""
+
+    class Broken(FakeDetector):
+        def __call__(self, frame: Frame) -> Detections:
+            raise DataError("head holds NaN")
+
+    sink, held = ListSink(), []
+    guarded = Guarded(Broken(), FakeDetector(one_box()))
+
+    def events() -> Iterator[Frame]:
+        for index in range(20):
+            held.append(index - len(sink.seen))
+            yield a_frame(index)
+
+    live.run(events(), guarded, [sink])  # another event is always there
+    assert sink.seen == [("cam", index) for index in range(20)]
+    assert (max(held), guarded.faults) == (0, 20)
 
 
 def test_the_fallback_takes_over_while_frames_are_in_flight_and_none_is_lost(

@@ -63,8 +63,8 @@ class Guarded:
 
     @property
     def free(self) -> int:
-        """As the engine has."""
-        return self._engine.free
+        """As the engine has; none while the fallback has a refused frame to inspect."""
+        return 0 if any(refusal for _, refusal in self._in_flight) else self._engine.free
 
     def submit(self, frame: Frame) -> None:
         """Start the work on a frame."""
