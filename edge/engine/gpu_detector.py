@@ -27,7 +27,8 @@ class GpuOptions:
     """How the GPU is used; the detections are the same either way.
 
     Attributes:
-        slots: frames in flight at most. Two hide a frame's copy behind its predecessor.
+        slots: batches in flight at most, of one frame unless the plan takes more. Two hide the copy
+            of a frame behind its predecessor.
         blocking: who waits for a result sleeps: less CPU, some microseconds later. None: on an
             integrated GPU, with which the CPU shares its power.
         mapped: frames are read where they lie instead of being copied. None: on an integrated GPU.
